@@ -1,0 +1,9 @@
+"""Errors that a user can act on. The command line prints them as one line, without a traceback."""
+
+
+class InputError(Exception):
+    """Bad input: the message says in one line what was wrong and what to do about it."""
+
+
+class ArtefactError(InputError):
+    """A saved artefact is missing, damaged, or made by another model, kind or format version."""

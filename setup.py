@@ -1,0 +1,45 @@
+"""Packaging of eiw.
+
+Two folders of the top level are installed inside the package, so that nothing generic lands in
+site-packages: `tasks/` as `eiw.tasks` and `gin/` as the data folder `eiw/gin`.
+"""
+
+import pathlib
+
+import setuptools
+
+BASE = [
+    "absl-py",
+    "flax>=0.12",
+    "gin-config>=0.5",
+    "jax>=0.10",
+    "matplotlib",
+    "numba>=0.61",
+    "numpy>=2",
+    "optax",
+    "orbax-checkpoint>=0.11",
+    "scipy",
+    "sentencepiece",
+    "tensorboardX",  # writes TensorBoard's files without importing TensorFlow
+    "tqdm",
+]
+# SeqIO tasks, vocabularies inside tf.data, and the T5X path.
+SEQIO = ["seqio>=0.0.20", "tensorflow", "tensorflow-datasets", "tensorflow-text"]
+TEST = [*SEQIO, "hypothesis", "pytest", "pytest-xdist", "ruff"]
+
+setuptools.setup(
+    name="eiw",
+    version="0.1.0",
+    description="Equal-Info Windows: language models over neurally compressed text",
+    long_description=(pathlib.Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    # tensorflow-text has no wheel for Python 3.14 yet.
+    python_requires=">=3.11,<3.14",
+    packages=[*setuptools.find_packages(include=["eiw", "eiw.*"]), "eiw.tasks", "eiw.gin"],
+    package_dir={"eiw.tasks": "tasks", "eiw.gin": "gin"},
+    package_data={"eiw.gin": ["*.gin", "*/*.gin"]},
+    install_requires=BASE,
+    extras_require={"seqio": SEQIO, "smoke": [], "test": TEST},
+    entry_points={"console_scripts": ["eiw=eiw.main:main"]},
+)
