@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import gin
-
 from eiw import errors
 
 Built = TypeVar("Built")

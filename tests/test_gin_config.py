@@ -31,7 +31,6 @@ def test_builds_from_a_size_file_and_an_override(gin_file, monkeypatch, tmp_path
         ("config.DecoderConfigg.num_layers = 1", "config.DecoderConfigg"),
         ("config.DecoderConfig.num_layers = ", "parse"),
         ("config.DecoderConfig.num_layers = %LAYERS", "LAYERS"),
-        ("DecoderConfig.num_layers = 5", "num_layers"),
         ("LAYERS = 5", "nothing reads LAYERS"),
         ("other/config.DecoderConfig.num_layers = 5", "nothing reads other/config.DecoderConfig"),
     ],
