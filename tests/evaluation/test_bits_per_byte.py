@@ -1,0 +1,132 @@
+import dataclasses
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from eiw import errors, vocab
+from eiw.evaluation import bits_per_byte
+from eiw.models import config, decoder
+
+VOCAB = 140  # not a multiple of 128: the head has padding
+DOCUMENT_TOKENS = [7, 1, 12, 30, 3]  # EOS included
+DOCUMENT_BYTES = [20, 0, 31, 64, 5]
+
+
+@dataclasses.dataclass
+class Stream:
+    """The part of a token file that scoring reads."""
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    byte_counts: np.ndarray
+
+
+def make_stream() -> Stream:
+    offsets = np.cumsum([0, *DOCUMENT_TOKENS])
+    ids = np.random.default_rng(0).integers(3, VOCAB, offsets[-1]).astype(np.uint16)
+    ids[offsets[1:] - 1] = vocab.EOS_ID
+    return Stream(ids, offsets, np.array(DOCUMENT_BYTES))
+
+
+@functools.cache
+def make_model():
+    shape = {"embed_dim": 16, "num_heads": 2, "num_layers": 2, "mlp_dim": 24, "head_dim": 8}
+    model = decoder.Decoder(config.DecoderConfig(vocab_size=VOCAB, **shape))
+    tokens_BT = jnp.ones((1, 2), jnp.int32)
+    params = jax.jit(model.init)(jax.random.key(1), tokens_BT, tokens_BT)["params"]
+    # A sharper head, so that contexts matter.
+    return model, {**params, "head": 3 * params["head"]}
+
+
+def nats_by_full_logits(stream: Stream, length: int) -> np.ndarray:
+    """float64[ids]: each context on its own, all logits at once, in float64 behind the model."""
+    model, params = make_model()
+    call = jax.jit(model.apply)
+    nats = []
+    for start in range(0, len(stream.ids), length):
+        targets = stream.ids[start : start + length].astype(np.int32)
+        inputs = np.concatenate([[0], targets[:-1]]).astype(np.int32)
+        logits = call({"params": params}, inputs[None], targets[None])[0]
+        logits = np.asarray(logits, np.float64)[:, :VOCAB]
+        log_z = np.log(np.exp(logits).sum(axis=1))
+        nats.append(log_z - logits[np.arange(len(targets)), targets])
+    return np.concatenate(nats)
+
+
+@pytest.mark.parametrize("length", [8, 64])
+def test_every_id_is_scored_once_and_for_its_document(length):
+    stream = make_stream()
+    score = bits_per_byte.score(*make_model(), stream, length, batch_size=3)
+    nats = nats_by_full_logits(stream, length)
+    wanted = [part.sum() for part in np.split(nats, stream.offsets[1:-1])]
+    np.testing.assert_allclose(score.document_nats, wanted, rtol=1e-5)
+    assert score.document_tokens.tolist() == DOCUMENT_TOKENS
+    assert score.document_bytes.tolist() == DOCUMENT_BYTES
+    assert score.nats == pytest.approx(nats.sum(), rel=1e-6)
+    assert (score.tokens, score.bytes) == (53, 120)
+    assert score.bits_per_byte == pytest.approx(nats.sum() / math.log(2) / 120, rel=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 50])
+def test_batches_change_nothing(batch_size):
+    alone = bits_per_byte.score(*make_model(), make_stream(), 8, 3)
+    found = bits_per_byte.score(*make_model(), make_stream(), 8, batch_size)
+    np.testing.assert_allclose(found.document_nats, alone.document_nats, rtol=1e-6)
+
+
+@pytest.mark.parametrize("chunk_tokens", [1, 9])  # chunks of one and of three positions
+def test_chunks_change_nothing(monkeypatch, chunk_tokens):
+    whole = bits_per_byte.score(*make_model(), make_stream(), 8, 3)
+    monkeypatch.setattr(bits_per_byte, "_CHUNK_TOKENS", chunk_tokens)
+    found = bits_per_byte.score(*make_model(), make_stream(), 8, 3)
+    np.testing.assert_allclose(found.document_nats, whole.document_nats, rtol=1e-6)
+
+
+def test_uniform_model_pays_log2_of_its_ids_for_each_token():
+    model, params = make_model()
+    params = {**params, "head": jnp.zeros_like(params["head"])}
+    score = bits_per_byte.score(model, params, make_stream(), 8, 3)
+    assert score.bits_per_byte == pytest.approx(math.log2(VOCAB) * 53 / 120, rel=1e-6)
+    by_paper = bits_per_byte.paper_bits_per_byte(score.nats / score.tokens, 120 / 53)
+    assert by_paper == pytest.approx(score.bits_per_byte, rel=1e-12)
+
+
+def make_score(nats, num_bytes) -> bits_per_byte.Score:
+    return bits_per_byte.Score(np.array(nats), np.ones(len(nats), np.int64), np.array(num_bytes))
+
+
+def test_standard_error_by_hand():
+    # The ratio is 1 nat a byte; two documents are off by one nat each.
+    score = make_score([11.0, 29.0], [10, 30])
+    assert score.standard_error == pytest.approx(math.sqrt(2 * 2) / 40 / math.log(2))
+    assert make_score([10.0, 30.0, 2.0], [10, 30, 2]).standard_error == 0
+    assert make_score([10.0], [10]).standard_error is None
+
+
+def test_standard_error_is_the_spread_of_repeated_draws():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(50, 5_000, (400, 200))
+    nats = sizes * rng.normal(1.5, 0.2, sizes.shape) + 3
+    scores = [make_score(*draw) for draw in zip(nats, sizes, strict=True)]
+    spread = np.std([score.bits_per_byte for score in scores])
+    assert np.mean([score.standard_error for score in scores]) == pytest.approx(spread, rel=0.1)
+
+
+def test_what_cannot_be_scored_is_refused():
+    model, params = make_model()
+    stream = make_stream()
+    empty = dataclasses.replace(stream, byte_counts=np.zeros(5, np.int64))
+    with pytest.raises(errors.InputError, match="no bytes"):
+        bits_per_byte.score(model, params, empty, 8, 3)
+    foreign = dataclasses.replace(stream, ids=stream.ids + 1_000)
+    with pytest.raises(errors.InputError, match="another compressor"):
+        bits_per_byte.score(model, params, foreign, 8, 3)
+    diverged = {**params, "head": params["head"] * jnp.nan}
+    with pytest.raises(errors.InputError, match="diverged"):
+        bits_per_byte.score(model, diverged, stream, 8, 3)
+    with pytest.raises(ValueError, match="batch_size"):
+        bits_per_byte.score(model, params, stream, 8, 0)
