@@ -10,17 +10,14 @@ Letters: B contexts in a batch, T ids in a context, C positions in a chunk, N ch
 import dataclasses
 import functools
 import math
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from eiw import errors, progress, vocab
+from eiw.data import token_files
 from eiw.models import decoder
-
-if TYPE_CHECKING:
-    from eiw.data.token_files import TokenFile
 
 # Positions whose logits exist at the same time: 134 MB of float32 at 65,536 ids.
 _CHUNK_TOKENS = 512
@@ -78,7 +75,7 @@ class Score:
 def score(
     model: decoder.Decoder,
     params: dict,
-    token_file: "TokenFile",
+    token_file: token_files.TokenFile,
     length: int,
     batch_size: int,
 ) -> Score:
@@ -92,14 +89,19 @@ def score(
       batch_size: contexts scored together; changes nothing but speed and memory.
 
     Raises:
-      InputError: no bytes to divide by, ids that the model does not have, or nats that are not
-        finite.
+      InputError: no bytes to divide by, another number of ids than the model's, or nats that are
+        not finite.
       ValueError: length or batch_size below 1.
     """
     if length < 1 or batch_size < 1:
         raise ValueError(f"length ({length}) and batch_size ({batch_size}) must be positive.")
-    offsets = np.asarray(token_file.offsets, np.int64)
-    document_bytes = np.asarray(token_file.byte_counts, np.int64)
+    num_ids = token_file.vocab_size + vocab.NUM_SPECIAL_IDS
+    if num_ids != model.config.vocab_size:
+        raise errors.InputError(
+            f"The text has {num_ids} ids, the model {model.config.vocab_size}: it was trained on "
+            "another compressor's codes."
+        )
+    offsets, document_bytes = token_file.offsets, token_file.byte_counts
     if not document_bytes.sum():
         raise errors.InputError("Nothing to score: the held-out documents have no bytes.")
 
@@ -108,7 +110,6 @@ def score(
     with progress.bar("Score", total=len(stream), unit="tok") as bar:
         for start in range(0, len(stream), batch_size * length):
             ids = np.asarray(stream[start : start + batch_size * length], np.int32)
-            _check_ids(ids, model.config.vocab_size)
             nats = _nats_of_ids(model, params, ids, length, batch_size)
             positions = np.arange(start, start + len(ids))
             owners = np.searchsorted(offsets, positions, side="right") - 1
@@ -126,14 +127,6 @@ def paper_bits_per_byte(loss_nats_per_token: float, bytes_per_token: float) -> f
     with both numbers from one `Score` this is its `bits_per_byte`.
     """
     return loss_nats_per_token / bytes_per_token / math.log(2)
-
-
-def _check_ids(ids: np.ndarray, vocab_size: int) -> None:
-    if ids.max() >= vocab_size:
-        raise errors.InputError(
-            f"The text has id {ids.max()}, the model has {vocab_size} ids: it was trained on "
-            "another compressor's codes."
-        )
 
 
 def _nats_of_ids(
