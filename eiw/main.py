@@ -50,13 +50,15 @@ def _run(name: str, argv: Sequence[str]) -> int:
         if values.help:
             print(f"{command.__doc__.strip()}\n\nFlags:\n{values.get_help(prefix='')}")
             return 0
-        if rest:
-            raise flags.Error(f"unexpected argument {rest[0]!r}")
+        # Some commands choose among several jobs: `eiw evaluate flops`.
+        chosen = [_choose(rest, command.ARGUMENTS)] if hasattr(command, "ARGUMENTS") else []
+        if rest[len(chosen) :]:
+            raise flags.Error(f"unexpected argument {rest[len(chosen)]!r}")
     except flags.Error as error:
         print(f"eiw {name}: {error}; see `eiw {name} --help`", file=sys.stderr)
         return 2
     try:
-        command.run(values)
+        command.run(values, *chosen)
         return 0
     except KeyboardInterrupt:
         print(f"\neiw {name}: interrupted; run it again to go on", file=sys.stderr)
@@ -73,6 +75,15 @@ def _run(name: str, argv: Sequence[str]) -> int:
             line = f"{type(error).__name__}: {line} (--debug shows where)"
         print(f"eiw {name}: error: {line}", file=sys.stderr)
         return 1
+
+
+def _choose(rest: Sequence[str], choices: Sequence[str]) -> str:
+    if not rest:
+        raise flags.Error(f"name one of: {', '.join(choices)}")
+    if rest[0] not in choices:
+        close = difflib.get_close_matches(rest[0], choices, n=1) or choices
+        raise flags.Error(f"no {rest[0]!r}; did you mean {' or '.join(close)}?")
+    return rest[0]
 
 
 def _rewrite_gin_flags(argv: Sequence[str]) -> list[str]:

@@ -1,8 +1,9 @@
 """Stages of a run: each is made once, in a folder of its own, and reused while its inputs stay.
 
-A stage's `stage.json` says what it was made from (`inputs`: settings, and fingerprints of what it
-read), and, once it is whole, what came out (`outcome`). So a second run skips what is finished,
-goes on with what was interrupted, and makes anew whatever its inputs no longer match.
+Beside a stage's folder NAME, `NAME.stage.json` says what it was made from (`inputs`: settings, and
+fingerprints of what it read), and, once it is whole, what came out (`outcome`). So a second run
+skips what is finished, goes on with what was interrupted, and makes anew whatever its inputs no
+longer match.
 """
 
 import json
@@ -13,8 +14,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eiw import atomic, errors
-
-_RECORD = "stage.json"
 
 
 def run_stage(
@@ -49,17 +48,18 @@ def run_stage(
             if record["inputs"].get(name) != inputs.get(name)
         )
         _say(f"{description}: made anew, because of another {', '.join(changed)}")
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     elif record is not None:
         _say(f"{description}: interrupted before, goes on")
     else:
         if folder.is_dir() and any(folder.iterdir()):
             raise errors.InputError(
-                f"{folder} holds files of something else (it has no {_RECORD}): "
+                f"{folder} holds files of something else ({_record_path(folder).name} is missing): "
                 "choose another output folder, or move it away."
             )
         _say(description)
     _write(folder, {"inputs": inputs})
+    atomic.make_folder(folder)
     outcome = json.loads(json.dumps(make(folder)))
     _write(folder, {"inputs": inputs, "outcome": outcome})
     return outcome
@@ -68,11 +68,16 @@ def run_stage(
 def forget(folder: pathlib.Path) -> None:
     """Deletes a stage, so that it is made anew. A folder that is no stage is left alone."""
     if _read(folder) is not None:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        _record_path(folder).unlink()
+
+
+def _record_path(folder: pathlib.Path) -> pathlib.Path:
+    return folder.with_name(f"{folder.name}.stage.json")
 
 
 def _read(folder: pathlib.Path) -> dict[str, Any] | None:
-    path = folder / _RECORD
+    path = _record_path(folder)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(record["inputs"], dict):
@@ -83,13 +88,13 @@ def _read(folder: pathlib.Path) -> dict[str, Any] | None:
         raise errors.InputError(f"No permission to read {path}.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise errors.ArtefactError(
-            f"{path} is damaged: delete {folder}, or run with --fresh."
+            f"{path} is damaged: delete it and {folder}, then run again."
         ) from error
     return record
 
 
 def _write(folder: pathlib.Path, record: Mapping[str, Any]) -> None:
-    with atomic.replace_file(folder / _RECORD) as temporary:
+    with atomic.replace_file(_record_path(folder)) as temporary:
         temporary.write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")
 
 

@@ -53,13 +53,13 @@ def test_a_forgotten_stage_is_made_anew(tmp_path):
 
 def test_files_of_somebody_else_are_never_deleted(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(errors.InputError, match=r"no stage\.json"):
+    with pytest.raises(errors.InputError, match=r"stage\.json is missing"):
         stages.run_stage(tmp_path, "a", {}, count_calls([]))
     stages.forget(tmp_path)
     assert (tmp_path / "thesis.txt").exists()
 
 
 def test_a_damaged_record_is_named(tmp_path):
-    (tmp_path / "stage.json").write_text(json.dumps([1]))
+    (tmp_path / "a.stage.json").write_text(json.dumps([1]))
     with pytest.raises(errors.ArtefactError, match=r"stage\.json is damaged"):
-        stages.run_stage(tmp_path, "a", {}, count_calls([]))
+        stages.run_stage(tmp_path / "a", "a", {}, count_calls([]))
