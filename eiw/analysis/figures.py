@@ -19,7 +19,7 @@ from eiw.analysis import tables
 
 @dataclasses.dataclass(frozen=True)
 class Theme:
-    """Colours of a figure. `series` are Okabe and Ito's, lightened where the ground is dark."""
+    """Colours of a figure. `series` follow Okabe and Ito's, lighter where the ground is dark."""
 
     ground: str
     ink: str

@@ -3,12 +3,8 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
-from eiw import errors, progress
-
-if TYPE_CHECKING:
-    from eiw.compressors import Compressor
+from eiw import compressors, errors, progress
 
 _BATCH_DOCUMENTS = 256  # neural decoders run as many rows at a time
 
@@ -43,7 +39,7 @@ class Compression:
         return self.bytes / self.tokens
 
 
-def measure(compressor: "Compressor", documents: Iterable[bytes]) -> Compression:
+def measure(compressor: compressors.Compressor, documents: Iterable[bytes]) -> Compression:
     """Encodes and decodes every document, and compares.
 
     Losing text is counted, not raised: a foreign vocabulary may lose it by design.
@@ -62,7 +58,7 @@ def measure(compressor: "Compressor", documents: Iterable[bytes]) -> Compression
     return counts
 
 
-def _decode(compressor: "Compressor", encoded: Sequence) -> list[bytes | None]:
+def _decode(compressor: compressors.Compressor, encoded: Sequence) -> list[bytes | None]:
     """The documents of all codes; None for those that the decoder refuses."""
     try:
         return list(compressor.decode_batch(list(encoded)))
@@ -70,7 +66,7 @@ def _decode(compressor: "Compressor", encoded: Sequence) -> list[bytes | None]:
         return [_decode_one(compressor, ids) for ids in encoded]
 
 
-def _decode_one(compressor: "Compressor", ids: Sequence) -> bytes | None:
+def _decode_one(compressor: compressors.Compressor, ids: Sequence) -> bytes | None:
     try:
         return compressor.decode(ids)
     except errors.InputError:
