@@ -241,16 +241,16 @@ def _row(
     train, test = tokens.train, tokens.test
     codes = train.vocab_size
     bytes_per_token = test.total_bytes / test.num_tokens
-    m1_params = m1_model.kernel_params() if m1_model else 0
-    params = run.model.kernel_params()
-    paper = flops.paper_flops_per_byte(params, bytes_per_token, m1_params)
-    exact = flops.exact_flops_per_token(run.model, run.length) / bytes_per_token
+    m1_flops = 2.0 * m1_model.kernel_params() if m1_model else 0.0
+    paper = flops.paper_flops_per_byte(run.model.kernel_params(), bytes_per_token, m1=False)
+    exact = flops.exact_flops_per_token(run.model, run.length).total / bytes_per_token
+    exact_m1 = flops.exact_flops_per_token(m1_model, 64).total if m1_model else 0.0
     measured = {name: value for name, value in outcome.items() if name != "fingerprint"}
     return rows.Row(
         **measured,
         **compressor_facts,
         size=run.model.size,
-        params=params,
+        params=run.model.kernel_params(),
         bytes=round(outcome["tokens"] * train.total_bytes / train.num_tokens),
         bytes_per_token=bytes_per_token,
         uniform_bits_per_byte=baselines.uniform_bits_per_byte(
@@ -259,9 +259,9 @@ def _row(
         unigram_bits_per_byte=baselines.unigram_bits_per_byte(
             train.ids, test.ids, codes, test.total_bytes
         ),
-        flops_per_byte=paper,
-        m1_flops_per_byte=2 * m1_params,
-        exact_flops_per_byte=exact,
+        flops_per_byte=paper + m1_flops,
+        m1_flops_per_byte=m1_flops,
+        exact_flops_per_byte=exact + exact_m1,
         seed=run.training.seed,
         corpus_sha256=corpus_sha256,
     )
