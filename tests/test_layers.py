@@ -36,6 +36,7 @@ THIRD_PARTIES = {
     "eiw.byte_lm": JAX,
     "eiw.data": {"numpy"},
     "eiw.data.preprocessors": {"numpy", "seqio", "tensorflow"},
+    "eiw.data.seqio_batches": {"numpy", "seqio"},
     "eiw.data.seqio_source": {"numpy", "seqio", "tensorflow"},
     "eiw.data.vocabularies": {"numpy", "seqio", "tensorflow"},
     "eiw.training": JAX | {"optax", "orbax", "tensorboardX"},
