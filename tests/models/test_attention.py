@@ -65,14 +65,15 @@ def test_segments_and_a_two_way_prefix_equal_loops():
 def test_the_biass_gradient_sums_over_its_diagonal():
     query, key, value, bias = make_inputs(batch=1)
 
-    def loss(query, bias):
+    @jax.jit
+    def loss(bias):
         return jnp.sum(jnp.sin(attention.causal_attention(query, key, value, bias)))
 
-    gradient = np.asarray(jax.grad(loss, argnums=1)(query, bias))
+    gradient = np.asarray(jax.jit(jax.grad(loss))(bias))
     for distance in (0, 3, 6):
         step = np.zeros_like(bias)
         step[1, distance] = 1e-2
-        slope = (loss(query, bias + step) - loss(query, bias - step)) / 2e-2
+        slope = (loss(bias + step) - loss(bias - step)) / 2e-2
         np.testing.assert_allclose(gradient[1, distance], slope, rtol=1e-2, atol=1e-3)
     assert np.all(gradient[:, 7:] == 0)
 

@@ -148,6 +148,14 @@ def test_training_calls_are_differentiable_with_a_random_stream():
         return jax.grad(loss)(params)
 
     gradients = gradient(params, jax.random.key(1))
-    for path, leaf in traverse_util.flatten_dict(dict(gradients)).items():
+    flat = traverse_util.flatten_dict(dict(gradients))
+    for path, leaf in flat.items():
         assert np.all(np.isfinite(leaf)), path
         assert np.any(leaf != 0), path
+
+    # Each layer has a bias of its own, and uses a bucket for each of these short distances.
+    path = ("layers", "attention", "relative_bias", "rel_embedding")
+    for table_LHR in (flat[path], traverse_util.flatten_dict(dict(params))[path]):
+        used_LHR = np.asarray(table_LHR)[..., :LENGTH]
+        assert used_LHR.shape == (2, 2, LENGTH)
+        assert len(np.unique(used_LHR)) == used_LHR.size
