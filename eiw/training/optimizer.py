@@ -167,7 +167,7 @@ def adafactor(
 def state_axes(state: Any, shapes: Any, axes: Any) -> Any:
     """Logical axes of an optimizer's state, from those of the parameters.
 
-    A state's leaf belongs to the parameter whose path its own path ends in (`mu/decoder/.../kernel`)
+    A state's leaf belongs to the parameter whose path its own ends in (`mu/.../mlp/wi/kernel`)
     and has its axes; Adafactor's factored leaves lack one of them.
 
     Args:

@@ -75,7 +75,7 @@ def test_stacked_layers_update_as_if_each_stood_alone(axes, stack):
     layers = [parameters(shape, seed) * 10.0 ** (-seed) for seed in range(3)]
     steps = 10
     apart = {f"layer_{n}": layer for n, layer in enumerate(layers)}
-    transform = optimizer.adafactor({name: axes for name in apart})
+    transform = optimizer.adafactor(dict.fromkeys(apart, axes))
     state = transform.init(apart)
     stacked_transform = optimizer.adafactor({"w": (stack, *axes)})
     stacked = {"w": np.stack(layers)}
