@@ -1,0 +1,103 @@
+"""What every compressor offers: bytes to codes and back."""
+
+import abc
+import pathlib
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from eiw import errors
+
+
+class Compressor(abc.ABC):
+    """Turns bytes into codes 0 .. vocab_size - 1 and back.
+
+    Codes are a compressor's own numbering: the special ids of a stream (padding, EOS) are added by
+    whoever builds the stream and are never counted here.
+
+    Attributes:
+      kind: what `load` dispatches on; one for each class.
+      method: the paper's name for the family, as in its tables ("EqualInfoAC").
+      name: names one setting, usable as a folder and in a task ("equal_info_b16_v65k").
+      variant: what differs from the default of `name`, "" for nothing.
+      vocab_size: number of codes.
+      lossless: whether `decode(encode(data)) == data` for any bytes.
+      m1_fingerprint: of the byte model that decided the codes, "" for none.
+      runs_m1: whether that model runs at run time, and so counts in FLOPs/byte.
+      window_bits: bits of an Equal-Info Window, 0 for compressors without windows.
+    """
+
+    kind: ClassVar[str]
+    method: ClassVar[str]
+    name: str
+    variant: str = ""
+    vocab_size: int
+    lossless: bool = True
+    m1_fingerprint: str = ""
+    runs_m1: bool = False
+    window_bits: int = 0
+
+    @property
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """sha256 of all that decides the codes, 64 hex digits; the same after save and load."""
+
+    @abc.abstractmethod
+    def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
+        """The codes of each text, int32[n]. A text's codes do not depend on its neighbours."""
+
+    @abc.abstractmethod
+    def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
+        """The text of each int[n] of codes.
+
+        Raises:
+          InputError: a code is out of range, or the codes are none that an encoder makes.
+        """
+
+    @abc.abstractmethod
+    def save(self, folder: pathlib.Path) -> None:
+        """Writes the compressor to `folder`, in place of what was there.
+
+        Raises:
+          InputError: the folder cannot be written.
+        """
+
+    def encode(self, data: bytes) -> np.ndarray:
+        """The codes of one text, int32[n]; any bytes, and none for none."""
+        return self.encode_batch([data])[0]
+
+    def decode(self, codes: np.ndarray) -> bytes:
+        """The text of int[n] codes; raises as `decode_batch` does."""
+        return self.decode_batch([codes])[0]
+
+    def bytes_per_token(self, data: bytes) -> float:
+        """How many bytes of `data` a code stands for on average (the paper's compression ratio).
+
+        Raises:
+          InputError: `data` is empty.
+        """
+        if not data:
+            raise errors.InputError("No text has no bytes per token: give at least one byte.")
+        return len(data) / len(self.encode(data))
+
+
+def checked_codes(codes: np.ndarray, vocab_size: int) -> np.ndarray:
+    """`codes` as int64[n], once they are known to be codes.
+
+    Raises:
+      InputError: one is not in 0 .. vocab_size - 1, or they are no list of integers.
+    """
+    codes = np.asarray(codes)
+    if codes.size == 0:
+        return np.zeros(0, np.int64)
+    if codes.ndim != 1 or codes.dtype.kind not in "iu":
+        raise errors.InputError(
+            f"Codes must be a list of integers, not {codes.dtype}{list(codes.shape)}."
+        )
+    if codes.min() < 0 or codes.max() >= vocab_size:
+        raise errors.InputError(
+            f"Codes must be in 0..{vocab_size - 1}; these reach from {codes.min()} to "
+            f"{codes.max()}. Were the special ids taken off?"
+        )
+    return codes.astype(np.int64)

@@ -1,0 +1,78 @@
+"""The settings that decide the codes of Equal-Info Windows, the same for every implementation."""
+
+import dataclasses
+from typing import Any
+
+from eiw import errors
+
+# How an interval is refined. A file made with another function has other codes, so it is named in
+# every header:
+#   floor_guard_p: the unit interval is 2^(W + P) points, P the precision of the CDFs; the child x
+#   of [low, low + width) is [low + floor(width cdf[x] / 2^P), low + floor(width cdf[x + 1] / 2^P)).
+_INTERVAL_FUNCTION = "floor_guard_p"
+_OWN_CELLS = ("smallest", "roundest")
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowFormat:
+    """Settings of exact Equal-Info Windows.
+
+    Attributes:
+      precision: P, the precision of the byte model's CDFs.
+      window_bits: W, the bits of a window; at least P, so that every single symbol has a window.
+      token_bits: N, the bits of a token, at most W; windows follow one another bit by bit.
+      own_cell: which of its own cells a text is named by: "smallest", or "roundest", the one with
+        the most trailing zeros (the smallest of these), which is nearer to the paper's padding.
+      max_depth: symbols in a window at most.
+
+    Raises:
+      InputError: a value is out of range.
+    """
+
+    precision: int
+    window_bits: int = 16
+    token_bits: int = 16
+    own_cell: str = "smallest"
+    max_depth: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.window_bits < self.precision:
+            raise errors.InputError(
+                f"window_bits={self.window_bits} is less than M1's precision of {self.precision} "
+                "bits: some single byte would fit into no window. Use wider windows."
+            )
+        if not 1 <= self.token_bits <= min(self.window_bits, 30):
+            raise errors.InputError(
+                f"token_bits={self.token_bits} must be in 1..{min(self.window_bits, 30)}, "
+                "the bits of a window at most."
+            )
+        if self.own_cell not in _OWN_CELLS:
+            raise errors.InputError(
+                f"own_cell={self.own_cell!r} is unknown: choose {' or '.join(_OWN_CELLS)}."
+            )
+        if self.max_depth < 1:
+            raise errors.InputError(f"max_depth={self.max_depth} must be at least 1.")
+
+    @property
+    def name(self) -> str:
+        """As in "equal_info_b16_v65k"."""
+        size = 1 << self.token_bits
+        return f"equal_info_b{self.window_bits}_v{size if size < 1000 else f'{size // 1000}k'}"
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON values, with the interval function."""
+        return dataclasses.asdict(self) | {"interval": _INTERVAL_FUNCTION}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "WindowFormat":
+        """Reads `to_config` back; keys that are not this format's are left alone.
+
+        Raises:
+          ArtefactError: the interval function is one that this version does not know.
+        """
+        if config.get("interval") != _INTERVAL_FUNCTION:
+            raise errors.ArtefactError(
+                f"The windows were made with interval function {config.get('interval')!r}; "
+                f"this eiw knows {_INTERVAL_FUNCTION!r}: build the compressor anew."
+            )
+        return cls(**{field.name: config[field.name] for field in dataclasses.fields(cls)})

@@ -1,0 +1,162 @@
+"""Documents out of text files: plain text or JSONL, each also as .gz or .xz, chosen by a glob.
+
+Files are streamed line by line or block by block, so an archive of any size needs little memory.
+"""
+
+import glob
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import os
+import pathlib
+import zlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from eiw import errors, progress
+
+# A plain text file has no documents of its own: it is cut into pieces of at most this many bytes.
+MAX_TEXT_BYTES = 64 * 1024
+
+# Both read lines slowly by themselves; behind a buffer they are bound by unpacking.
+_UNPACK = {
+    ".gz": lambda raw: io.BufferedReader(gzip.GzipFile(fileobj=raw), MAX_TEXT_BYTES),
+    ".xz": lambda raw: io.BufferedReader(lzma.LZMAFile(raw), MAX_TEXT_BYTES),  # noqa: SIM115
+}
+
+# Out of 2**64 hash values: 1% validation, the next 1% test.
+_ONE_PERCENT = 2**64 // 100
+# So much is looked at before any split is decided: with 1,000 documents a split is practically
+# never empty (0.99**1000 = 4e-5); with fewer, the splits are cut by rank.
+_SAMPLE_DOCUMENTS = 1000
+_SAMPLE_BYTES = 64 * 1024 * 1024
+
+
+def text_documents(pattern: str, *, show_progress: bool = True) -> Iterator[tuple[str, bytes]]:
+    """Yields (split, document) for all files that match `pattern`, in the order of their names.
+
+    A line of a `.jsonl` file is a document: its field "text", as UTF-8. Any other file is plain
+    text, in any encoding, and is cut into documents of at most 64 KiB that end where lines end
+    (a longer line is cut too). `.gz` and `.xz` are unpacked on the way. Empty documents are left
+    out.
+
+    The split is decided by a hash of the document: about 1% validation and 1% test, the same
+    whatever the other documents and files are, and two copies of a text never part. Of fewer than
+    1,000 documents the hundredth with the lowest hashes is validation and the next one test, at
+    least one document each, so that small texts work too.
+
+    Args:
+      pattern: a path or glob, `**` matches folders of any depth; `~` is the home folder.
+      show_progress: whether to show a bar; it counts bytes as they lie on disk.
+
+    Raises:
+      InputError: nothing matches, a file cannot be read or is corrupt, a JSONL line has no "text",
+        or there are fewer than three documents.
+    """
+    paths = _matching_files(pattern)
+    size = sum(path.stat().st_size for path in paths)
+    if not show_progress:
+        yield from _with_splits(pattern, _all_documents(paths, lambda count: None))
+        return
+    with progress.bar("Reading text", size, unit="B") as bar:
+        yield from _with_splits(pattern, _all_documents(paths, bar.update))
+
+
+def _with_splits(pattern: str, documents: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
+    sample: list[bytes] = []
+    sample_bytes = 0
+    for document in documents:
+        sample.append(document)
+        sample_bytes += len(document)
+        if len(sample) == _SAMPLE_DOCUMENTS or sample_bytes >= _SAMPLE_BYTES:
+            break
+    else:
+        yield from _split_by_rank(pattern, sample)
+        return
+    for part in (sample, documents):
+        for document in part:
+            yield _split_by_hash(document), document
+
+
+def _hash(document: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(document, digest_size=8).digest(), "big")
+
+
+def _split_by_hash(document: bytes) -> str:
+    value = _hash(document)
+    if value < _ONE_PERCENT:
+        return "validation"
+    return "test" if value < 2 * _ONE_PERCENT else "train"
+
+
+def _split_by_rank(pattern: str, documents: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    hashes = sorted({_hash(document) for document in documents})
+    if len(hashes) < 3:
+        raise errors.InputError(
+            f"{pattern!r} gives {len(hashes)} different document(s), but train, validation and "
+            "test need at least one each: give more text."
+        )
+    share = max(1, round(len(hashes) / 100))
+    for document in documents:
+        value = _hash(document)
+        if value < hashes[share]:
+            yield "validation", document
+        else:
+            yield "test" if value < hashes[2 * share] else "train", document
+
+
+def _matching_files(pattern: str) -> list[pathlib.Path]:
+    expanded = os.path.expanduser(pattern)  # noqa: PTH111, a pattern is no path
+    # glob's own order is the file system's.
+    paths = sorted(pathlib.Path(name) for name in glob.glob(expanded, recursive=True))  # noqa: PTH207
+    paths = [path for path in paths if path.is_file()]
+    if not paths:
+        raise errors.InputError(f"No file matches {pattern!r}: check the path or the glob.")
+    return paths
+
+
+def _all_documents(paths: list[pathlib.Path], advance: Callable[[int], object]) -> Iterator[bytes]:
+    for path in paths:
+        try:
+            with path.open("rb") as raw, _UNPACK.get(path.suffix, lambda raw: raw)(raw) as file:
+                is_jsonl = path.name.removesuffix(".gz").removesuffix(".xz").endswith(".jsonl")
+                reader = _jsonl_documents if is_jsonl else _plain_documents
+                position = 0
+                for document in reader(file, path):
+                    if document:
+                        yield document
+                    advance(raw.tell() - position)
+                    position = raw.tell()
+        except (lzma.LZMAError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+            raise errors.InputError(f"{path} is no whole {path.suffix} archive: {error}") from error
+        except OSError as error:
+            raise errors.InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _jsonl_documents(file: BinaryIO, path: pathlib.Path) -> Iterator[bytes]:
+    for number, line in enumerate(file, start=1):
+        if line.isspace():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:  # also UnicodeDecodeError
+            raise errors.InputError(f"{path}, line {number}: no JSON: {error}") from error
+        text = record.get("text") if isinstance(record, dict) else None
+        if not isinstance(text, str):
+            raise errors.InputError(f'{path}, line {number}: no field "text" that is a string.')
+        # JSON can hold half a surrogate pair, which is no UTF-8; it keeps its three bytes.
+        yield text.encode("utf-8", "surrogatepass")
+
+
+def _plain_documents(file: BinaryIO, path: pathlib.Path) -> Iterator[bytes]:
+    del path  # no line of plain text can be wrong
+    rest = b""
+    while block := file.read(MAX_TEXT_BYTES - len(rest)):
+        rest += block
+        if len(rest) == MAX_TEXT_BYTES:
+            end = rest.rfind(b"\n") + 1 or len(rest)
+            yield rest[:end]
+            rest = rest[end:]
+    yield rest

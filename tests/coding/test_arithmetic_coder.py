@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eiw import errors
+from eiw.coding import arithmetic_coder, cdf
+
+ROW = np.zeros(1, np.int64)
+
+
+def encode(cdfs, symbols, precision):
+    encoder = arithmetic_coder.ArithmeticEncoder(1, len(symbols), precision)
+    for row_cdf, symbol in zip(cdfs, symbols, strict=True):
+        encoder.encode(ROW, row_cdf[None], np.array([symbol]))
+    return encoder.finish(0)
+
+
+def decode(cdfs, bits, precision, alignment=1, start=0):
+    decoder = arithmetic_coder.ArithmeticDecoder(bits, np.array([start]), precision)
+    symbols = [int(decoder.decode(ROW, row_cdf[None])[0]) for row_cdf in cdfs]
+    return symbols, decoder.finish(0, alignment)
+
+
+@st.composite
+def coded_texts(draw):
+    """CDFs uint32[n, A + 1], symbols and P; peaked and flat, likely and unlikely symbols."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    precision = draw(st.integers(1, 16))
+    alphabet = draw(st.integers(2, min(1 << precision, 257)))
+    length = draw(st.integers(0, 60))
+    generator = np.random.default_rng(seed)
+    weights = generator.dirichlet(np.full(alphabet, draw(st.sampled_from([0.01, 1, 100]))), length)
+    cdfs = cdf.cdf_from_probabilities(weights, precision)
+    if draw(st.booleans()):
+        symbols = generator.integers(0, alphabet, length)
+    else:
+        counts = generator.integers(0, 1 << precision, length)
+        symbols = (cdfs <= counts[:, None]).sum(axis=1) - 1
+    return cdfs, symbols, precision
+
+
+@given(coded_texts(), st.lists(st.integers(0, 1), max_size=70))
+def test_comes_back_whatever_follows(text, following):
+    cdfs, symbols, precision = text
+    bits = encode(cdfs, symbols, precision)
+    longer = np.concatenate([bits, np.array(following, np.uint8)])
+    assert decode(cdfs, longer, precision) == (symbols.tolist(), len(bits))
+
+
+@given(coded_texts(), st.integers(0, 40))
+def test_starts_anywhere(text, start):
+    cdfs, symbols, precision = text
+    bits = np.concatenate([np.ones(start, np.uint8), encode(cdfs, symbols, precision)])
+    assert decode(cdfs, bits, precision, start=start) == (symbols.tolist(), len(bits))
+
+
+@given(coded_texts())
+def test_length_is_the_information(text):
+    cdfs, symbols, precision = text
+    held = cdfs[np.arange(len(symbols)), symbols + 1] - cdfs[np.arange(len(symbols)), symbols]
+    information = np.sum(precision - np.log2(held.astype(np.float64)))
+    bits = len(encode(cdfs, symbols, precision))
+    # The ends are rounded to parts of 2^-30, so each symbol may gain or lose some 2^(P - 30).
+    rounding = len(symbols) * 2.0 ** (precision - 29)
+    assert information - rounding <= bits <= information + 2 + rounding
+
+
+def test_dyadic_symbols_cost_their_bits_exactly():
+    # 0 -> 0, 1 -> 10, 2 -> 110, 3 -> 111: a Huffman code, and no tail.
+    cdfs = np.tile(np.array([0, 4, 6, 7, 8], np.uint32), (5, 1))
+    assert "".join(map(str, encode(cdfs, [0, 1, 2, 3, 0], 3))) == "0" + "10" + "110" + "111" + "0"
+
+
+def test_pending_digits():
+    # The middle half of the middle half ... : no digit is certain until the tail.
+    cdfs = np.tile(np.array([0, 4, 12, 16], np.uint32), (40, 1))
+    bits = encode(cdfs, [1] * 40, 4)
+    assert bits.tolist() == [0] + [1] * 40
+    assert decode(cdfs, bits, 4) == ([1] * 40, 41)
+
+
+def test_rows_are_independent():
+    generator = np.random.default_rng(0)
+    rows, length = 7, 30
+    cdfs = cdf.cdf_from_probabilities(generator.dirichlet(np.ones(257), (length, rows)))
+    symbols = generator.integers(0, 257, (length, rows))
+    encoder = arithmetic_coder.ArithmeticEncoder(rows, length, 14)
+    for step in range(length):
+        # Every step in another order, and every second one without row 3.
+        order = np.array([row for row in generator.permutation(rows) if row != 3 or step % 2])
+        encoder.encode(order, cdfs[step, order], symbols[step, order])
+    for row in range(rows):
+        steps = slice(1, None, 2) if row == 3 else slice(None)
+        alone = encode(cdfs[steps, row], symbols[steps, row], 14)
+        assert (encoder.finish(row) == alone).all()
+
+
+def test_padding_must_be_zero():
+    cdfs = np.tile(np.array([0, 1, 4], np.uint32), (3, 1))
+    bits = encode(cdfs, [0, 0, 1], 2)
+    padded = np.pad(bits, (0, 16 - len(bits)))
+    assert decode(cdfs, padded, 2, alignment=8)[1] == 8
+    padded[7] = 1
+    with pytest.raises(errors.InputError, match="no encoder"):
+        decode(cdfs, padded, 2, alignment=8)
+
+
+def test_truncated():
+    cdfs = np.tile(np.array([0, 1, 4], np.uint32), (9, 1))
+    bits = encode(cdfs, [0] * 9, 2)
+    with pytest.raises(errors.InputError, match="truncated"):
+        decode(cdfs, bits[:-1], 2)
