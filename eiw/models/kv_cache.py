@@ -13,6 +13,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+# Which axis of a leaf (unrolled layers) counts the slots.
+SLOT_AXES = {"cached_key": 3, "cached_value": 2}
+
 
 class KVCache:
     """The cache of the attention module that makes it, inside that module's call.
