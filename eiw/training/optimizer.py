@@ -19,7 +19,7 @@ OptimizerFactory = Callable[[Any], optax.GradientTransformation]
 _BATCH_AXES = frozenset({"layers", "expert", "stack"})
 
 
-class AdafactorState(NamedTuple):
+class _AdafactorState(NamedTuple):
     """Adafactor's memory.
 
     Attributes:
@@ -113,7 +113,7 @@ def adafactor(
     """
     schedule = rsqrt_schedule(base_learning_rate, warmup_steps)
 
-    def init(params: Any) -> AdafactorState:
+    def init(params: Any) -> _AdafactorState:
         def zeros(param: jax.Array, names: tuple) -> dict[str, jax.Array]:
             dims = _moment_dims(param.shape, names, min_dim_to_factor)
             shapes = {
@@ -122,9 +122,9 @@ def adafactor(
             }
             return {key: jnp.zeros(shape, param.dtype) for key, shape in shapes.items()}
 
-        return AdafactorState(jnp.zeros((), jnp.int32), jax.tree.map(zeros, params, axes))
+        return _AdafactorState(jnp.zeros((), jnp.int32), jax.tree.map(zeros, params, axes))
 
-    def update(gradients: Any, state: AdafactorState, params: Any) -> tuple[Any, AdafactorState]:
+    def update(gradients: Any, state: _AdafactorState, params: Any) -> tuple[Any, _AdafactorState]:
         kept = 1 - (state.count.astype(jnp.float32) + 1) ** -decay_exponent
         rate = schedule(state.count)
 
@@ -159,7 +159,7 @@ def adafactor(
         ]
         steps = tree.unflatten([step for step, _ in results])
         moments = tree.unflatten([moment for _, moment in results])
-        return steps, AdafactorState(optax.safe_increment(state.count), moments)
+        return steps, _AdafactorState(optax.safe_increment(state.count), moments)
 
     return optax.GradientTransformation(init, update)
 
