@@ -3,11 +3,11 @@
 import abc
 import dataclasses
 import pathlib
-from collections.abc import Sequence
 from typing import ClassVar
 
 from eiw import byte_lm
 from eiw.compressors import base, neural_ac, raw_bytes, sentence_piece, window_dictionary
+from eiw.data import corpus
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Recipe(abc.ABC):
         """What reports print: `EqualInfoAC[b=16, v=65k]`."""
 
     @abc.abstractmethod
-    def build(self, text: Sequence[bytes], m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         """Makes the compressor from training documents and, where it `reads_m1`, an exported M1."""
 
 
@@ -43,7 +43,7 @@ class Bytes(Recipe):
     name = "bytes"
     label = "Bytes"
 
-    def build(self, text: Sequence[bytes], m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del text, m1_folder
         return raw_bytes.RawBytes()
 
@@ -62,10 +62,10 @@ class SentencePiece(Recipe):
     def label(self) -> str:
         return f"SentencePiece[{_thousands(self.vocab_size)}]"
 
-    def build(self, text: Sequence[bytes], m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del m1_folder
-        return sentence_piece.train(
-            text, vocab_size=self.vocab_size, sample_bytes=self.sample_bytes
+        return sentence_piece.SentencePiece.train(
+            text.sample(self.sample_bytes), self.vocab_size, self.sample_bytes
         )
 
 
@@ -87,7 +87,7 @@ class AC(Recipe):
     def label(self) -> str:
         return f"AC[v={_thousands(2**self.token_bits)}]"
 
-    def build(self, text: Sequence[bytes], m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del text
         m1 = byte_lm.ByteLM.load(m1_folder, context=self.context)
         return neural_ac.NeuralAC(m1, token_bits=self.token_bits)
@@ -113,7 +113,7 @@ class EqualInfoAC(Recipe):
     def label(self) -> str:
         return f"EqualInfoAC[b={self.window_bits}, v={_thousands(2**self.window_bits)}]"
 
-    def build(self, text: Sequence[bytes], m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del text
         return window_dictionary.compile_windows(
             byte_lm.ByteLM.load(m1_folder),
