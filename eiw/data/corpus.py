@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from eiw import atomic, errors
+from eiw.data import permutation
 
 SPLITS = ("train", "validation", "test")
 
