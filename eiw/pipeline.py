@@ -85,8 +85,8 @@ def write_tokens(
     validation = list(text["validation"].sample(eval_bytes // 4))
     token_files.write_tokens(folder / "train", compressor, train, max_train_tokens)
     token_files.write_tokens(folder / "validation", compressor, validation)
-    token_files.write_tokens(folder / "test", compressor, test)
-    return {"lost_documents": compression.measure(compressor, test).lost_documents}
+    tokens = token_files.write_tokens(folder / "test", compressor, test)
+    return {"lost_documents": compression.count_lost(compressor, tokens, test)}
 
 
 def open_tokens(folder: pathlib.Path, compressor: base.Compressor) -> Tokens:
