@@ -165,8 +165,9 @@ def m2_row(
 def device_name() -> str:
     """What the models ran on, in words."""
     kind = jax.devices()[0].device_kind
-    cores = f" x{len(os.sched_getaffinity(0))} cores" if kind.lower() == "cpu" else ""
-    return f"{jax.device_count()} x {kind}{cores}"
+    if jax.default_backend() == "cpu":
+        return f"{len(os.sched_getaffinity(0))} CPU cores"
+    return f"{jax.device_count()} x {kind}"
 
 
 def git_commit() -> str:
