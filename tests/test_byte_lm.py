@@ -47,11 +47,11 @@ def run(lm, symbols_BT):
 
 
 def test_integers_depend_on_the_prefix_alone():
-    # Three times as long as the cache, so that it rolls.
-    symbols_BT = random_symbols(130, 3 * CONTEXT)
+    # Twice as long as the cache, so that it rolls.
+    symbols_BT = random_symbols(130, 2 * CONTEXT + 1)
     _, expected = run(model(), symbols_BT)
     order = np.random.default_rng(1).permutation(130)
-    for rows in (1, 2, 7, 64, 65, 130):
+    for rows in (1, 2, 7, 64, 130):
         _, cdfs = run(model(), symbols_BT[order[:rows]])
         np.testing.assert_array_equal(cdfs, expected[order[:rows]])
 

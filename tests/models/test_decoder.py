@@ -23,10 +23,17 @@ def make_config(**changes) -> config.DecoderConfig:
 
 @functools.cache
 def model_and_params(**changes):
+    """Parameters by numpy, of the initialisers' sizes: compiling `init` takes seconds."""
     model = decoder.Decoder(make_config(**changes))
-    tokens_BT = jnp.ones((1, 2), jnp.int32)
-    variables = jax.jit(model.init)(jax.random.key(0), tokens_BT, tokens_BT)
-    return model, variables["params"]
+    tokens_BT = jax.ShapeDtypeStruct((1, 2), jnp.int32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), tokens_BT, tokens_BT)["params"]
+    rng = np.random.default_rng(0)
+
+    def draw(path, leaf):
+        scale = leaf.shape[-2] ** -0.5 if path[-1].key in ("kernel", "head") else 1.0
+        return jnp.asarray(rng.normal(0, scale, leaf.shape), leaf.dtype)
+
+    return model, jax.tree_util.tree_map_with_path(draw, shapes)
 
 
 def make_tokens(batch=BATCH, length=LENGTH, seed=0) -> jax.Array:
@@ -207,13 +214,11 @@ def test_padded_targets_change_nothing():
     np.testing.assert_array_equal(logits_BTV, logits_of(model, params, tokens_BT))
 
 
-@pytest.mark.parametrize(("remat", "scan"), [("dots", True), ("full", False)])
-def test_remat_changes_neither_values_nor_gradients(remat, scan):
+def test_remat_changes_neither_values_nor_gradients():
     tokens_BT = make_tokens()
 
     def loss_and_gradient(**changes):
-        model, _ = model_and_params(scan_layers=scan, **changes)
-        _, params = model_and_params(scan_layers=scan)
+        model, params = model_and_params(scan_layers=True, **changes)
 
         def loss(params):
             logits_BTV = model.apply({"params": params}, tokens_BT, tokens_BT)
@@ -221,9 +226,11 @@ def test_remat_changes_neither_values_nor_gradients(remat, scan):
 
         return jax.jit(jax.value_and_grad(loss))(params)
 
-    plain, again = loss_and_gradient(), loss_and_gradient(remat=remat)
-    close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
-    jax.tree.map(close, plain, again)
+    plain = loss_and_gradient()
+    for remat in ("dots", "full"):
+        again = loss_and_gradient(remat=remat)
+        close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
+        jax.tree.map(close, plain, again)
 
 
 def test_bfloat16_activations_give_float32_logits():
@@ -258,22 +265,6 @@ def test_hidden_and_the_head_make_the_logits():
     x_BTD = model.apply({"params": params}, tokens_BT, tokens_BT, method="hidden")
     logits_BTV = decoder.logits_of(x_BTD, model.head_kernel(params), model.config)
     np.testing.assert_array_equal(logits_BTV, model.apply({"params": params}, tokens_BT, tokens_BT))
-
-
-def test_each_layer_has_a_bias_of_its_own():
-    model, params = model_and_params(scan_layers=True)
-    table_LHR = params["layers"]["attention"]["relative_bias"]["rel_embedding"]
-    assert table_LHR.shape == (2, 2, 6)
-    assert len(np.unique(np.asarray(table_LHR))) == table_LHR.size
-    tokens_BT = make_tokens()
-
-    def loss(table_LHR):
-        changed = jax.tree.map(lambda leaf: leaf, params)
-        changed["layers"]["attention"]["relative_bias"]["rel_embedding"] = table_LHR
-        return jnp.sum(jnp.sin(model.apply({"params": changed}, tokens_BT, tokens_BT)))
-
-    # Every bucket of every layer is in use.
-    assert np.all(np.asarray(jax.jit(jax.grad(loss))(table_LHR)) != 0)
 
 
 @pytest.mark.parametrize("scan", [True, False])
