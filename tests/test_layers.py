@@ -36,6 +36,7 @@ THIRD_PARTIES = {
     "eiw.byte_lm": JAX,
     "eiw.data": {"numpy"},
     "eiw.data.preprocessors": {"numpy", "seqio", "tensorflow"},
+    "eiw.data.seqio_batches": {"numpy", "seqio"},
     "eiw.data.seqio_source": {"numpy", "seqio", "tensorflow"},
     "eiw.data.vocabularies": {"numpy", "seqio", "tensorflow"},
     "eiw.training": JAX | {"optax", "orbax", "tensorboardX"},
@@ -101,7 +102,7 @@ def test_imports_point_down(path):
         top = imported.partition(".")[0]
         if top == "eiw":
             downward = lookup(RANKS, imported) < lookup(RANKS, module)
-            # A package face (an __init__.py with content) imports from the folder it is the face of.
+            # A package face imports from the folder that it is the face of.
             beside = folder_of(imported) in (folder_of(module), module)
             beside = beside or imported == folder_of(module)
             upward = (module, imported) in ALLOWED_UPWARD

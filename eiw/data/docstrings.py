@@ -25,7 +25,7 @@ from eiw import errors, progress
 PACKAGES = (
     *("stdlib", "jax", "jaxlib", "flax", "numpy", "scipy", "matplotlib", "mpl_toolkits", "numba"),
     *("llvmlite", "absl", "gin", "tensorboardX", "tqdm", "contourpy", "dateutil", "etils"),
-    *("fontTools", "fsspec", "google", "markdown_it", "opt_einsum", "packaging", "psutil"),
+    *("fontTools", "fsspec", "markdown_it", "opt_einsum", "packaging", "psutil"),
     *("prometheus_client", "pygments", "simplejson", "tensorstore", "treescope"),
 )
 VALIDATION_PACKAGES = ("optax", "rich")
@@ -34,7 +34,7 @@ TEST_PACKAGES = ("orbax", "PIL", "pyparsing")
 # Shorter docstrings are labels ("Returns the size.") rather than prose.
 MIN_CHARACTERS = 100
 
-# Tests' strings are data, not prose; the other two hold packages of their own.
+# Strings of tests are data, not prose; packages inside the standard library's folder are not it.
 _TEST_FOLDERS = ("test", "tests", "testing", "_testing", "testdata", "idle_test")
 _SKIPPED_FOLDERS = frozenset((*_TEST_FOLDERS, "site-packages", "dist-packages"))
 # Lines shorter than this ("Parameters", "----------") say nothing about where a text came from.

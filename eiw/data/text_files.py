@@ -55,7 +55,7 @@ def text_documents(pattern: str, *, show_progress: bool = True) -> Iterator[tupl
       InputError: nothing matches, a file cannot be read or is corrupt, a JSONL line has no "text",
         or there are fewer than three documents.
     """
-    paths = _matching_files(pattern)
+    paths = matching_files(pattern)
     size = sum(path.stat().st_size for path in paths)
     if not show_progress:
         yield from _with_splits(pattern, _all_documents(paths, lambda count: None))
@@ -107,7 +107,12 @@ def _split_by_rank(pattern: str, documents: list[bytes]) -> Iterator[tuple[str, 
             yield "test" if value < hashes[2 * share] else "train", document
 
 
-def _matching_files(pattern: str) -> list[pathlib.Path]:
+def matching_files(pattern: str) -> list[pathlib.Path]:
+    """The files of a path or glob, sorted by name.
+
+    Raises:
+      InputError: there is none.
+    """
     expanded = os.path.expanduser(pattern)  # noqa: PTH111, a pattern is no path
     # glob's own order is the file system's.
     paths = sorted(pathlib.Path(name) for name in glob.glob(expanded, recursive=True))  # noqa: PTH207

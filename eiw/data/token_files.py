@@ -13,14 +13,10 @@ import json
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eiw import atomic, errors, progress, vocab
-
-if TYPE_CHECKING:
-    from eiw.compressors import Compressor
+from eiw import atomic, compressors, errors, progress, vocab
 
 _VERSION = 1
 # Compressors are called with about this much text at a time: enough rows for those that run a
@@ -76,7 +72,7 @@ class TokenFile:
 
 def write_tokens(
     folder: str | os.PathLike,
-    compressor: "Compressor",
+    compressor: compressors.Compressor,
     documents: Iterable[bytes],
     max_tokens: int | None = None,
 ) -> TokenFile:

@@ -39,6 +39,7 @@ class DecoderConfig:
       scan_layers: compile one layer and loop over it (parameters are stacked), or unroll.
       remat: what the backward pass computes again: "none", "dots" (all but the results of matrix
         products with parameters) or "full" (all but each layer's input).
+      size: what reports call these dimensions: "3m".
 
     Raises:
       InputError: a size below one, or a name that is none of those above.
@@ -56,6 +57,7 @@ class DecoderConfig:
     relative_max_distance: int = 128
     scan_layers: bool = True
     remat: str = "none"
+    size: str = ""
 
     def __post_init__(self) -> None:
         for name in _POSITIVE:

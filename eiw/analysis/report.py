@@ -1,0 +1,210 @@
+"""`report.md`, `report.html` and `figures/*.png`, made from rows and nothing else."""
+
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+from eiw import atomic, errors
+from eiw import rows as rows_lib
+from eiw.analysis import figures, page, tables
+
+_TITLE = "Language models over compressed text"
+
+
+def write_report(output_dir: str | os.PathLike, rows: Sequence[rows_lib.Row]) -> None:
+    """Writes the report of `rows` into `output_dir`, over an older one.
+
+    The table and the figures show rows of kind `m2`, those of kind `m1` are named in the text. Of
+    rows that one run wrote twice, the newest counts (`tables.current_rows`).
+
+    Raises:
+      InputError: there is no row of kind `m2`, or the folder cannot be written.
+    """
+    current = tables.current_rows(rows)
+    m1_rows = [row for row in current if row.kind == "m1"]
+    m2_rows = [row for row in current if row.kind == "m2"]
+    if not m2_rows:
+        raise errors.InputError("Nothing to report: no row of kind m2. Train an M2 first.")
+    pictures = _pictures(m2_rows)
+    lead = page.Section("In short", points=_findings(m2_rows))
+    sections = [_what_was_run(m1_rows, m2_rows), _HOW_TO_READ]
+    table = tables.table_cells(m2_rows)
+
+    output_dir = pathlib.Path(output_dir)
+    for picture in pictures:
+        with atomic.replace_file(output_dir / "figures" / f"{picture.name}.png") as temporary:
+            temporary.write_bytes(picture.light)
+    with atomic.replace_file(output_dir / "report.md") as temporary:
+        temporary.write_text(_markdown(lead, pictures, table, sections), encoding="utf-8")
+    with atomic.replace_file(output_dir / "report.html") as temporary:
+        html = page.render(_TITLE, lead, pictures, table, sections)
+        temporary.write_text(html, encoding="utf-8")
+
+
+def _pictures(rows: Sequence[rows_lib.Row]) -> list[page.Picture]:
+    marks = "Bars, where longer than the mark: one standard error."
+    drawn = (
+        ("bits_per_byte_over_flops", figures.flops_figure, "Quality against compute."),
+        ("bits_per_byte_over_bytes_per_step", figures.steps_figure, "Quality against latency."),
+    )
+    return [
+        page.Picture(name, f"{text} {marks}", draw(rows, figures.LIGHT), draw(rows, figures.DARK))
+        for name, draw, text in drawn
+    ]
+
+
+def _findings(rows: Sequence[rows_lib.Row]) -> list[str]:
+    """What the table says, for those who will not read it."""
+
+    def name(*found: rows_lib.Row) -> str:
+        """A method, and which sizes of it where the report holds several."""
+        label = tables.series_label(found[0], rows)
+        sizes = ", ".join(dict.fromkeys(row.size for row in found))
+        return f"{label} ({sizes})" if len({row.size for row in rows}) > 1 else label
+
+    best = min(rows, key=lambda row: row.bits_per_byte)
+    fastest = max(rows, key=lambda row: row.bytes_per_token)
+    cheapest = min(rows, key=lambda row: row.flops_per_byte)
+    findings = [
+        f"Lowest bits/byte: {name(best)} at {tables.bits_with_error(best)}.",
+        f"Most bytes/step: {tables.series_label(fastest, rows)} at {fastest.bytes_per_token:.2f}.",
+        f"Fewest FLOPs/byte: {name(cheapest)} at {tables.short_number(cheapest.flops_per_byte)}.",
+    ]
+    series: dict[str, list[rows_lib.Row]] = {}
+    for row in rows:
+        series.setdefault(tables.series_label(row, rows), []).append(row)
+    for members in series.values():
+        if blind := [row for row in members if _learned_nothing(row)]:
+            findings.append(
+                f"{name(*blind)} learned next to nothing beyond how frequent each code is: "
+                f"{blind[0].bits_per_byte:.3f} bits/byte against "
+                f"{blind[0].unigram_bits_per_byte:.3f}."
+            )
+        if lossy := [row for row in members if row.lost_documents]:
+            findings.append(
+                f"{name(*lossy)} did not give back {lossy[0].lost_documents:,} of the held-out "
+                "documents: its bits/byte are not of the text that the others are scored on."
+            )
+    if len({row.corpus_sha256 for row in rows}) > 1:
+        findings.append("These rows are of different corpora: do not compare them.")
+    return findings
+
+
+def _learned_nothing(row: rows_lib.Row) -> bool:
+    """Within 2% of the unigram model: one that found any structure is well below that."""
+    unigram = row.unigram_bits_per_byte
+    return unigram is not None and row.bits_per_byte > 0.98 * unigram
+
+
+def _what_was_run(m1_rows: Sequence[rows_lib.Row], m2_rows: Sequence[rows_lib.Row]) -> page.Section:
+    def distinct(value_of: Callable[[rows_lib.Row], object]) -> str:
+        return ", ".join(dict.fromkeys(str(value_of(row)) for row in m2_rows))
+
+    prints = [row.m1_fingerprint for row in (*m1_rows, *m2_rows) if row.m1_fingerprint]
+    facts = [
+        (
+            "M1",
+            f"size {row.size}, {row.params:,} parameters, {row.steps:,} steps on "
+            f"{tables.short_number(row.bytes, 'B')} in {row.seconds:,.0f} s, "
+            f"{tables.bits_with_error(row)} held-out bits/byte",
+        )
+        for row in m1_rows
+    ]
+    facts += [
+        ("M1 fingerprint", ", ".join(dict.fromkeys(prints)) or "no method used an M1"),
+        ("M2", distinct(lambda row: f"size {row.size}, {row.params:,} parameters")),
+        ("corpus sha256", distinct(lambda row: row.corpus_sha256)),
+        (
+            "held-out text",
+            distinct(lambda row: f"{tables.short_number(row.eval_bytes, 'B')} scored"),
+        ),
+        ("seed", distinct(lambda row: row.seed)),
+        ("device", distinct(lambda row: row.device)),
+        ("git commit", distinct(lambda row: row.git_commit or "unknown")),
+    ]
+    return page.Section(
+        "What was run",
+        paragraphs=[
+            "Each method turns the same text into codes of its own; a decoder-only transformer "
+            "(M2) is trained on the codes and scored on whole held-out documents. Methods that "
+            "compress neurally use a small byte model (M1) to do so."
+        ],
+        facts=facts,
+    )
+
+
+_HOW_TO_READ = page.Section(
+    "How to read it",
+    facts=[
+        (
+            "bits/byte",
+            "Held-out cross-entropy in bits, the nats of every end-of-document included, over the "
+            "bytes of the raw text without it: the one number that compares models over different "
+            "codes. Lower is better. ± is one standard error over documents; all methods score the "
+            "same documents, so their differences are surer than the two errors suggest. It says "
+            "nothing about another seed.",
+        ),
+        (
+            "uniform, unigram",
+            "What a model would score that takes all codes as alike, or that knows only how "
+            "frequent each was in training. What M2 learned is the distance below them.",
+        ),
+        (
+            "bytes/token, bytes/step",
+            "Bytes of held-out text for each token, end-of-document tokens counted. A decoder step "
+            "emits one token, so it is also bytes/step: more means fewer steps for the same text.",
+        ),
+        (
+            "FLOPs/byte",
+            "The paper's count for inference: 2 x parameters of attention and feed-forward over "
+            "bytes/token, plus M1's 2 x parameters where M1 must run to compress (“of it M1”). "
+            "A compiled dictionary runs no M1. “exact” counts every multiply-add, those of "
+            "embeddings, head and attention scores included.",
+        ),
+        (
+            "tokens, bytes, seconds",
+            "Seen in training, and the wall-clock time it took. Methods that compress harder see "
+            "more text in the same number of tokens.",
+        ),
+        (
+            "lossless",
+            "Whether the codes give back any bytes by design, and how many held-out documents did "
+            "not come back when tried.",
+        ),
+    ],
+)
+
+
+def _markdown(
+    lead: page.Section,
+    pictures: Sequence[page.Picture],
+    table: tuple[Sequence[str], Sequence[Sequence[str]]],
+    sections: Sequence[page.Section],
+) -> str:
+    """The same report for terminals and code hosts."""
+    headers, body = table
+    lines = [f"# {_TITLE}", "", *_markdown_section(lead), "## All runs", ""]
+    lines.append("| " + " | ".join(headers) + " |")
+    lines.append("|" + "|".join([":---"] + ["---:"] * (len(headers) - 1)) + "|")
+    lines += ["| " + " | ".join(map(_escape, cells)) + " |" for cells in body]
+    lines.append("")
+    for picture in pictures:
+        lines += [f"![{picture.caption}](figures/{picture.name}.png)", "", picture.caption, ""]
+    for section in sections:
+        lines += _markdown_section(section)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_section(section: page.Section) -> list[str]:
+    lines = [f"## {section.title}", ""]
+    for text in section.paragraphs:
+        lines += [_escape(text), ""]
+    lines += [f"- {_escape(text)}" for text in section.points]
+    lines += [f"- **{name}**: {_escape(value)}" for name, value in section.facts]
+    return [*lines, ""]
+
+
+def _escape(text: str) -> str:
+    """Plain text as markdown: one line, no cell border, no HTML."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace("|", "\\|")

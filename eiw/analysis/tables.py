@@ -1,0 +1,110 @@
+"""The table of a report, as plain cells: markdown and HTML print the same ones."""
+
+from collections.abc import Callable, Sequence
+
+from eiw import rows as rows_lib
+
+NOT_MEASURED = "–"
+
+
+def current_rows(rows: Sequence[rows_lib.Row]) -> list[rows_lib.Row]:
+    """The newest row of each run, methods in the order of their first rows, small sizes first.
+
+    A run that was resumed after its row was written appends that row again: two rows are of one
+    run if they agree in method, size, seed, steps and corpus.
+    """
+    newest = {
+        (
+            row.kind,
+            row.method,
+            row.variant,
+            row.m1_fingerprint,
+            row.size,
+            row.seed,
+            row.steps,
+            row.corpus_sha256,
+        ): row
+        for row in rows
+    }
+    order = list(dict.fromkeys((row.kind, row.method, row.variant) for row in rows))
+    return sorted(
+        newest.values(),
+        key=lambda row: (order.index((row.kind, row.method, row.variant)), row.params, row.seed),
+    )
+
+
+def series_label(row: rows_lib.Row, rows: Sequence[rows_lib.Row]) -> str:
+    """The method, with its variant where `rows` hold that method in several variants."""
+    variants = {other.variant for other in rows if other.method == row.method}
+    return f"{row.method}, {row.variant}" if len(variants) > 1 and row.variant else row.method
+
+
+def short_number(value: float, unit: str = "") -> str:
+    """Three digits and a thousands sign: `1.23 M`, with a unit `1.23 MB`."""
+    for scale, sign in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= scale * 0.9995:
+            return f"{_three_digits(value / scale)} {sign}{unit}"
+    return f"{_three_digits(value)} {unit}".rstrip()
+
+
+def table_cells(rows: Sequence[rows_lib.Row]) -> tuple[list[str], list[list[str]]]:
+    """Headers, and one list of cells for every row, both without any markup."""
+    columns: dict[str, Callable[[rows_lib.Row], str]] = {
+        "method": lambda row: series_label(row, rows),
+        "size": lambda row: row.size,
+        "bits/byte": bits_with_error,
+        "uniform bits/byte": lambda row: _fixed(row.uniform_bits_per_byte),
+        "unigram bits/byte": lambda row: _fixed(row.unigram_bits_per_byte),
+        "bytes/token": lambda row: f"{row.bytes_per_token:.2f}",
+        "bytes/step": lambda row: f"{row.bytes_per_token:.2f}",
+        "FLOPs/byte": lambda row: short_number(row.flops_per_byte),
+        "of it M1": _m1_part,
+        "exact FLOPs/byte": lambda row: _optional(row.exact_flops_per_byte),
+        "loss nats/token": lambda row: f"{row.loss_nats:.3f}",
+        "steps": lambda row: f"{row.steps:,}",
+        "tokens seen": lambda row: short_number(row.tokens),
+        "bytes seen": lambda row: short_number(row.bytes, "B"),
+        "seconds": lambda row: f"{row.seconds:,.0f}",
+        "lossless": _lossless,
+    }
+    if len({row.seed for row in rows}) > 1:
+        columns["seed"] = lambda row: str(row.seed)
+    return list(columns), [[cell(row) for cell in columns.values()] for row in rows]
+
+
+def bits_with_error(row: rows_lib.Row) -> str:
+    """`2.104 ± 0.013`: bits/byte with its standard error, where that was measured."""
+    if row.standard_error is None:
+        return f"{row.bits_per_byte:.3f}"
+    return f"{row.bits_per_byte:.3f} ± {row.standard_error:.3f}"
+
+
+def _three_digits(value: float) -> str:
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    text = f"{value:.{digits}f}"
+    return "0" if float(text) == 0 else text
+
+
+def _fixed(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:.3f}"
+
+
+def _optional(value: float | None) -> str:
+    return NOT_MEASURED if value is None else short_number(value)
+
+
+def _m1_part(row: rows_lib.Row) -> str:
+    if row.m1_flops_per_byte == 0:
+        return "0"
+    share = row.m1_flops_per_byte / row.flops_per_byte
+    return f"{short_number(row.m1_flops_per_byte)} ({share:.0%})"
+
+
+def _lossless(row: rows_lib.Row) -> str:
+    """What was promised, then what was found: a promise alone is not taken for a check."""
+    promise = "yes" if row.lossless else "NO"
+    if row.lost_documents is None:
+        return f"{promise}, not checked"
+    if row.lossless and row.lost_documents:
+        return f"BROKEN, {row.lost_documents:,} lost"
+    return f"{promise}, {row.lost_documents:,} lost"

@@ -1,0 +1,99 @@
+"""gin at the rim: files and bindings in, one built object out, every mistake named in one line.
+
+Gin files use dynamic registration: each imports the modules that it binds, so library code never
+mentions gin. Files are found beside the package wherever `eiw` is called from.
+"""
+
+import difflib
+
+# gin-config 0.5 uses importlib.util without importing it.
+import importlib.util  # noqa: F401
+import logging
+import pathlib
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import gin
+from eiw import errors
+
+Built = TypeVar("Built")
+
+_PACKAGE = pathlib.Path(__file__).parent
+# `NAME = value` and `scope/module.NAME.parameter = value`, as gin prints them.
+_BINDING = re.compile(r"^([\w./]+) = ", re.MULTILINE)
+
+
+def folder() -> pathlib.Path:
+    """The folder of eiw's own gin files: in the package, or beside it in a source checkout."""
+    installed = _PACKAGE / "gin"
+    return installed if installed.is_dir() else _PACKAGE.parent / "gin"
+
+
+def build(
+    factory: Callable[..., Built],
+    files: Sequence[str],
+    bindings: Sequence[str] = (),
+    search_paths: Sequence[str] = (),
+) -> tuple[Built, str]:
+    """Calls `factory` with what gin files and bindings give its arguments.
+
+    Args:
+      factory: a function or class that the files bind.
+      files: gin files, relative to this folder, a search path or eiw's own gin folder.
+      bindings: `NAME=VALUE` strings that override the files.
+      search_paths: folders to look for files in, before eiw's own.
+
+    Returns:
+      What `factory` returned, and the resolved configuration as gin text.
+
+    Raises:
+      InputError: a file that does not exist or does not parse, a name that nothing has (with the
+        nearest one that does), a value of the wrong kind, or a binding that nothing reads.
+    """
+    gin.clear_config()
+    gin.config._LOCATION_PREFIXES[:] = ["", *map(str, search_paths), str(folder())]
+    # gin logs each prefix that does not hold a file as an error, even if a later one does.
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        gin.parse_config_files_and_bindings(list(files), list(bindings))
+        built = gin.get_configurable(factory)()
+    except errors.InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, TypeError, AttributeError, ImportError) as error:
+        raise errors.InputError(_explain(error)) from error
+    finally:
+        logger.setLevel(level)
+    unread = _names(gin.config_str()) - _names(gin.operative_config_str())
+    if unread:
+        name = min(unread)
+        raise errors.InputError(
+            f"gin: nothing reads {name}.{_suggestion(name, _names(gin.operative_config_str()))}"
+        )
+    return built, gin.operative_config_str()
+
+
+def _names(config: str) -> set[str]:
+    return set(_BINDING.findall(config))
+
+
+def _suggestion(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _explain(error: Exception) -> str:
+    """gin's message in one line: its own dumps the whole configuration or a source excerpt."""
+    message = str(error)
+    name = re.search(r"(?:matching (?:reference )?'@?|parameter named ')([\w./]+)", message)
+    place = re.search(r"In (file|bindings string)[^\n]*line \d+", message)
+    first = message.partition("\n")[0].removesuffix(" in config string: ").rstrip(" .")
+    known = _names(gin.config_str()) if name else set()
+    # gin knows what is bound; a parameter is compared by its last part.
+    if name and "parameter named" in message:
+        known = {bound.rpartition(".")[2] for bound in known}
+    suggestion = _suggestion(name.group(1), known) if name else ""
+    where = f" ({place.group(0)})" if place else ""
+    return f"gin: {first}{where}.{suggestion}"

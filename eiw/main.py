@@ -1,0 +1,114 @@
+"""The `eiw` command: finds the subcommand, parses its flags, turns errors into one clear line."""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from eiw import errors
+
+# Each is a module of eiw.commands, imported only when it is called: `eiw --help` stays quick.
+COMMANDS = {
+    "smoke": "the main job end to end: train M1, compress, train M2, report",
+    "train": "train one model, M1 or M2, from gin files",
+    "compile": "compile Equal-Info Windows from a trained M1",
+    "compress": "write a corpus as token files of one compressor",
+    "evaluate": "bits/byte of a trained M2; FLOPs/byte of a size",
+    "report": "tables and figures from results.jsonl",
+}
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs `eiw COMMAND [flags]`; returns the exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        print(_usage())
+        return 0 if argv else 2
+    name = argv.pop(0)
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean `eiw {close[0]}`?" if close else "see `eiw --help`"
+        print(f"eiw: no command {name!r}; {hint}", file=sys.stderr)
+        return 2
+    return _run(name, argv)
+
+
+def _run(name: str, argv: Sequence[str]) -> int:
+    command = importlib.import_module(f"eiw.commands.{name}")
+    values = flags.FlagValues()
+    flags.DEFINE_boolean("debug", False, "Show the traceback of an error.", flag_values=values)
+    flags.DEFINE_boolean(
+        "help", False, "Show this help.", short_name="h", allow_override=True, flag_values=values
+    )
+    command.define_flags(values)
+    try:
+        rest = values([f"eiw {name}", *_rewrite_gin_flags(argv)])[1:]
+        if values.help:
+            print(f"{command.__doc__.strip()}\n\nFlags:\n{values.get_help(prefix='')}")
+            return 0
+        # Some commands choose among several jobs: `eiw evaluate flops`.
+        chosen = [_choose(rest, command.ARGUMENTS)] if hasattr(command, "ARGUMENTS") else []
+        if rest[len(chosen) :]:
+            raise flags.Error(f"unexpected argument {rest[len(chosen)]!r}")
+    except flags.Error as error:
+        print(f"eiw {name}: {error}; see `eiw {name} --help`", file=sys.stderr)
+        return 2
+    try:
+        command.run(values, *chosen)
+        return 0
+    except KeyboardInterrupt:
+        print(f"\neiw {name}: interrupted; run it again to go on", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left (`eiw ... | head`): nothing to say, and nowhere to say it.
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        return 1
+    except Exception as error:
+        if values.debug:
+            raise
+        line = " ".join(str(error).split())
+        if not isinstance(error, errors.InputError):
+            line = f"{type(error).__name__}: {line} (--debug shows where)"
+        print(f"eiw {name}: error: {line}", file=sys.stderr)
+        return 1
+
+
+def _choose(rest: Sequence[str], choices: Sequence[str]) -> str:
+    if not rest:
+        raise flags.Error(f"name one of: {', '.join(choices)}")
+    if rest[0] not in choices:
+        close = difflib.get_close_matches(rest[0], choices, n=1) or choices
+        raise flags.Error(f"no {rest[0]!r}; did you mean {' or '.join(close)}?")
+    return rest[0]
+
+
+def _rewrite_gin_flags(argv: Sequence[str]) -> list[str]:
+    """T5X's spelling `--gin.NAME=VALUE` becomes a repeated flag that absl can parse."""
+    return [
+        f"--gin_bindings={argument.removeprefix('--gin.')}"
+        if argument.startswith("--gin.")
+        else argument
+        for argument in argv
+    ]
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "eiw: language models over neurally compressed text",
+            "",
+            "Usage: eiw COMMAND [flags]; each command has --help.",
+            "",
+            *lines,
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,267 @@
+"""The stages of an experiment, as functions: train M1, write tokens, train and score M2.
+
+Each fills a folder and returns its outcome as JSON, so that `stages.run_stage` can keep it.
+`eiw smoke` strings them together; other commands call one of them.
+"""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from eiw import byte_lm, rows, vocab
+from eiw.compressors import base
+from eiw.data import batches, corpus, token_files
+from eiw.evaluation import baselines, bits_per_byte, compression
+from eiw.models import config, decoder, flops
+from eiw.training import loop
+
+# Contexts scored together; of no influence on the result.
+_SCORE_BATCH = 8
+# More than any code stands for on average; the writer stops at the tokens that were asked for.
+_MOST_BYTES_PER_TOKEN = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelRun:
+    """One model and how it is trained. Bound in gin, once for M1 and once for M2."""
+
+    model: config.DecoderConfig
+    training: loop.TrainConfig
+    batch_size: int
+    """Examples a step."""
+    length: int
+    """Tokens of an example, in training and in scoring."""
+
+    def on(self, tokens: token_files.TokenFile) -> "ModelRun":
+        """The same run with a vocabulary for these tokens."""
+        num_ids = tokens.vocab_size + vocab.NUM_SPECIAL_IDS
+        return dataclasses.replace(self, model=dataclasses.replace(self.model, vocab_size=num_ids))
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """A corpus after one compressor: what M2 trains on and what it is scored on."""
+
+    train: token_files.TokenFile
+    validation: token_files.TokenFile
+    """Scored while M2 trains."""
+    test: token_files.TokenFile
+    """Scored once, in the end: the same documents for every compressor."""
+
+    @property
+    def sha256(self) -> list[str]:
+        """What names these tokens among a stage's inputs."""
+        return [tokens.sha256 for tokens in (self.train, self.validation, self.test)]
+
+
+def held_out(split: corpus.Split, num_bytes: int) -> list[bytes]:
+    """Whole documents of some `num_bytes` together, from all over the split, in its order.
+
+    Every k-th document is taken, so that one long source does not stand for all; at least one is.
+    """
+    stride = max(1, split.total_bytes // max(1, num_bytes))
+    return [split[index] for index in range(0, len(split), stride)]
+
+
+def write_tokens(
+    folder: pathlib.Path,
+    compressor: base.Compressor,
+    text: corpus.Corpus,
+    max_train_tokens: int | None,
+    eval_bytes: int,
+) -> dict[str, Any]:
+    """Compresses training text and held-out documents into `folder`; see `open_tokens`.
+
+    Args:
+      folder: gets a token file for each split.
+      compressor: encodes.
+      text: the corpus.
+      max_train_tokens: where not None, only a part of the training text, from all over it.
+      eval_bytes: size of the held-out text; a quarter of it for validation.
+
+    Returns:
+      The held-out documents that did not come back: `{"lost_documents": ...}`.
+    """
+    train: Sequence[bytes] = text["train"]
+    if max_train_tokens is not None:
+        train = held_out(text["train"], _MOST_BYTES_PER_TOKEN * max_train_tokens)
+    test = held_out(text["test"], eval_bytes)
+    validation = held_out(text["validation"], eval_bytes // 4)
+    token_files.write_tokens(folder / "train", compressor, train, max_train_tokens)
+    token_files.write_tokens(folder / "validation", compressor, validation)
+    token_files.write_tokens(folder / "test", compressor, test)
+    return {"lost_documents": compression.measure(compressor, test).lost_documents}
+
+
+def open_tokens(folder: pathlib.Path, compressor: base.Compressor) -> Tokens:
+    """Opens what `write_tokens` left.
+
+    Raises:
+      ArtefactError: it is missing or damaged, or was written by another compressor.
+    """
+    return Tokens(
+        *(
+            token_files.open_tokens(folder / split, expect_fingerprint=compressor.fingerprint)
+            for split in ("train", "validation", "test")
+        )
+    )
+
+
+def train_m1(
+    folder: pathlib.Path, run: ModelRun, tokens: Tokens, export_folder: pathlib.Path
+) -> dict[str, Any]:
+    """Trains M1 on bytes in `folder`, and exports it for `ByteLM.load`."""
+    run = run.on(tokens.train)
+    result = _train(folder, run, tokens)
+    exported = byte_lm.export(result.state.params, run.model, export_folder)
+    return {"fingerprint": exported.fingerprint, **_outcome(result, run, tokens)}
+
+
+def train_m2(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> dict[str, Any]:
+    """Trains M2 on codes in `folder`, and scores it on the held-out ones."""
+    run = run.on(tokens.train)
+    return _outcome(_train(folder, run, tokens), run, tokens)
+
+
+def m1_row(outcome: dict[str, Any], run: ModelRun, tokens: Tokens, corpus_sha256: str) -> rows.Row:
+    """The row of an M1: a byte model, scored like an M2 over bytes."""
+    compressor_facts = {
+        "kind": "m1",
+        "method": "Bytes",
+        "vocab_size": tokens.train.vocab_size,
+        "m1_fingerprint": outcome["fingerprint"],
+        "lossless": True,
+    }
+    return _row(outcome, run.on(tokens.train), tokens, corpus_sha256, compressor_facts, None)
+
+
+def m2_row(
+    outcome: dict[str, Any],
+    run: ModelRun,
+    tokens: Tokens,
+    corpus_sha256: str,
+    compressor: base.Compressor,
+    label: str,
+    lost_documents: int,
+    m1_model: config.DecoderConfig,
+) -> rows.Row:
+    """The row of an M2 over the codes of `compressor`."""
+    compressor_facts = {
+        "kind": "m2",
+        "method": label,
+        "window_bits": compressor.window_bits,
+        "vocab_size": compressor.vocab_size,
+        "variant": compressor.variant,
+        "m1_fingerprint": compressor.m1_fingerprint,
+        "lossless": compressor.lossless,
+        "lost_documents": lost_documents,
+    }
+    return _row(
+        outcome,
+        run.on(tokens.train),
+        tokens,
+        corpus_sha256,
+        compressor_facts,
+        m1_model if compressor.runs_m1 else None,
+    )
+
+
+def device_name() -> str:
+    """What the models ran on, in words."""
+    kind = jax.devices()[0].device_kind
+    cores = f" x{len(os.sched_getaffinity(0))} cores" if kind.lower() == "cpu" else ""
+    return f"{jax.device_count()} x {kind}{cores}"
+
+
+def git_commit() -> str:
+    """Commit of this source checkout, "+" behind it if files were changed; "" if it is none."""
+    folder = pathlib.Path(__file__).parent
+    try:
+        git = ["git", "-C", str(folder)]
+        commit = subprocess.run(
+            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit + ("+" if changed else "")
+
+
+def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainResult:
+    source = batches.TokenFileSource(tokens.train, run.batch_size, run.length, run.training.seed)
+    model = decoder.Decoder(run.model)
+
+    def evaluate(params: Any) -> dict[str, float]:
+        score = bits_per_byte.score(model, params, tokens.validation, run.length, _SCORE_BATCH)
+        return {"validation_bits_per_byte": score.bits_per_byte}
+
+    result = loop.train(model, source, folder, run.training, evaluate=evaluate)
+    if result.interrupted:
+        # The checkpoint is written; the stage is not finished.
+        raise KeyboardInterrupt
+    return result
+
+
+def _outcome(result: loop.TrainResult, run: ModelRun, tokens: Tokens) -> dict[str, Any]:
+    """Those fields of a row that only this run knows, whenever the row is made."""
+    model = decoder.Decoder(run.model)
+    score = bits_per_byte.score(model, result.state.params, tokens.test, run.length, _SCORE_BATCH)
+    return {
+        "steps": result.steps,
+        "tokens": result.tokens,
+        "seconds": result.seconds,
+        "device": device_name(),
+        "git_commit": git_commit(),
+        "loss_nats": score.nats / score.tokens,
+        "bits_per_byte": score.bits_per_byte,
+        "standard_error": score.standard_error,
+        "eval_bytes": score.bytes,
+        "eval_tokens": score.tokens,
+    }
+
+
+def _row(
+    outcome: dict[str, Any],
+    run: ModelRun,
+    tokens: Tokens,
+    corpus_sha256: str,
+    compressor_facts: dict[str, Any],
+    m1_model: config.DecoderConfig | None,
+) -> rows.Row:
+    train, test = tokens.train, tokens.test
+    codes = train.vocab_size
+    bytes_per_token = test.total_bytes / test.num_tokens
+    m1_flops = 2.0 * m1_model.kernel_params() if m1_model else 0.0
+    paper = flops.paper_flops_per_byte(run.model.kernel_params(), bytes_per_token, m1=False)
+    exact = flops.exact_flops_per_token(run.model, run.length).total / bytes_per_token
+    exact_m1 = flops.exact_flops_per_token(m1_model, 64).total if m1_model else 0.0
+    measured = {name: value for name, value in outcome.items() if name != "fingerprint"}
+    return rows.Row(
+        **measured,
+        **compressor_facts,
+        size=run.model.size,
+        params=run.model.kernel_params(),
+        bytes=round(outcome["tokens"] * train.total_bytes / train.num_tokens),
+        bytes_per_token=bytes_per_token,
+        uniform_bits_per_byte=baselines.uniform_bits_per_byte(
+            codes, test.num_tokens, test.total_bytes
+        ),
+        unigram_bits_per_byte=baselines.unigram_bits_per_byte(
+            train.ids, test.ids, codes, test.total_bytes
+        ),
+        flops_per_byte=paper + m1_flops,
+        m1_flops_per_byte=m1_flops,
+        exact_flops_per_byte=exact + exact_m1,
+        seed=run.training.seed,
+        corpus_sha256=corpus_sha256,
+    )

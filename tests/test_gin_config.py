@@ -1,0 +1,46 @@
+"""gin configuration: built objects, files found from anywhere, and mistakes named in one line."""
+
+import pytest
+
+from eiw import errors, gin_config
+from eiw.models import config
+
+HEADER = "from __gin__ import dynamic_registration\nfrom eiw.models import config\n"
+
+
+@pytest.fixture
+def gin_file(tmp_path):
+    path = tmp_path / "job.gin"
+    path.write_text(HEADER + 'include "sizes/tiny.gin"\nconfig.DecoderConfig.vocab_size = 259\n')
+    return str(path)
+
+
+def test_builds_from_a_size_file_and_an_override(gin_file, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    built, text = gin_config.build(
+        config.DecoderConfig, [gin_file], ["config.DecoderConfig.num_layers = 5"]
+    )
+    assert (built.vocab_size, built.embed_dim, built.num_layers) == (259, 128, 5)
+    assert "config.DecoderConfig.num_layers = 5" in text
+
+
+@pytest.mark.parametrize(
+    ("binding", "words"),
+    [
+        ("config.DecoderConfig.num_layer = 1", "num_layers"),
+        ("config.DecoderConfigg.num_layers = 1", "config.DecoderConfigg"),
+        ("config.DecoderConfig.num_layers = ", "parse"),
+        ("config.DecoderConfig.num_layers = %LAYERS", "LAYERS"),
+        ("LAYERS = 5", "nothing reads LAYERS"),
+        ("other/config.DecoderConfig.num_layers = 5", "nothing reads other/config.DecoderConfig"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(gin_file, binding, words):
+    with pytest.raises(errors.InputError, match=words) as caught:
+        gin_config.build(config.DecoderConfig, [gin_file], [binding])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(errors.InputError, match=r"sizes/4m\.gin"):
+        gin_config.build(config.DecoderConfig, ["sizes/4m.gin"])

@@ -1,0 +1,53 @@
+"""The command line: help, suggestions, one line an error."""
+
+import pytest
+
+from eiw import errors, main
+from eiw.commands import report
+
+
+def run(capsys, *argv):
+    status = main.main(argv)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_help_lists_every_command(capsys):
+    status, out, _ = run(capsys, "--help")
+    assert status == 0
+    assert all(f"  {name} " in out for name in main.COMMANDS)
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_every_command_has_help(capsys, name):
+    status, out, err = run(capsys, name, "--help")
+    assert (status, err) == (0, "")
+    assert "--debug" in out.replace("--[no]", "--")
+    assert f"eiw {name}" in out
+
+
+def test_an_unknown_command_gets_a_suggestion(capsys):
+    status, out, err = run(capsys, "smokee")
+    assert (status, out) == (2, "")
+    assert "did you mean `eiw smoke`?" in err
+
+
+def test_an_unknown_flag_is_one_line(capsys):
+    status, _, err = run(capsys, "smoke", "--outpu=x")
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "outpu" in err
+
+
+@pytest.mark.parametrize("error", [errors.InputError("no\nfile"), RuntimeError("no file")])
+def test_an_error_is_one_line_without_debug(capsys, monkeypatch, error):
+    def fail(values):
+        raise error
+
+    monkeypatch.setattr(report, "run", fail)
+    status, _, err = run(capsys, "report")
+    assert status == 1
+    assert err.count("\n") == 1
+    assert "no file" in err
+    with pytest.raises(type(error)):
+        main.main(["report", "--debug"])
