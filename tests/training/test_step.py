@@ -15,6 +15,7 @@ from eiw.training import optimizer, sharding, state, step
 
 SIZES = {"embed_dim": 128, "mlp_dim": 128}  # wide enough for Adafactor to factor
 ONE = "data=1"
+CHUNK = 8 * 384  # two positions of four rows
 MESHES = ["data=2", "data=1 fsdp=2", "data=1 tensor=2"]
 
 
@@ -54,7 +55,7 @@ def compiled(mesh, params, factory=optimizer.adafactor, **changes):
         return sharding.put_batch(mesh, source.next_batch())
 
     with jax.set_mesh(mesh):
-        train_step = step.make_train_step(blueprint, loss_chunk_tokens=8)
+        train_step = step.make_train_step(blueprint, loss_chunk_logits=CHUNK)
         lowered = train_step.lower(first_state(), next_batch())
         # Most of these tests' time is compiling, which optimising would double.
         train_step = lowered.compile({"xla_backend_optimization_level": 0})
