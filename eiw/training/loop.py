@@ -156,14 +156,14 @@ class _Run:
         pending: collections.deque = collections.deque()
         clock = tallies.Clock()
         train_step = None
-        with metrics.MetricsLog(self.run_dir, done, config.steps) as log:
+        with metrics.MetricsLog(self.run_dir, done, config.steps, config.max_seconds) as log:
 
             def read(most: int) -> None:
                 """Reads metrics until at most `most` steps are still on their way."""
                 while len(pending) > most:
                     number, values = pending.popleft()
                     tally.add(number, jax.device_get(values))
-                    log.advance()
+                    log.advance(self._seconds())
                     if number % config.log_every == 0:
                         log.write(number, tally.mean() | clock.rates(number, tally.tokens))
 
