@@ -15,6 +15,7 @@ from eiw.compressors.base import Compressor
 
 _CLASSES = {
     "bytes": ("raw_bytes", "RawBytes"),
+    "gzip": ("gzip_bits", "GZip"),
     "sentencepiece": ("sentence_piece", "SentencePiece"),
     "neural_ac": ("neural_ac", "NeuralAC"),
     "equal_info": ("equal_info", "EqualInfoWindows"),
