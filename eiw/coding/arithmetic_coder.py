@@ -68,11 +68,15 @@ class ArithmeticDecoder:
     Args:
       bits: uint8[n] of 0 and 1; zeros are read past the end.
       starts: int[rows], where in `bits` each row's code begins.
+      ends: int[rows], where it has ended at the latest. What stands there does not matter.
     """
 
-    def __init__(self, bits: np.ndarray, starts: np.ndarray, precision: int) -> None:
+    def __init__(
+        self, bits: np.ndarray, starts: np.ndarray, ends: np.ndarray, precision: int
+    ) -> None:
         self._bits = bits
         self._starts = np.asarray(starts, np.int64)
+        self._ends = ends
         self._precision = precision
         self._registers = _new_registers(len(self._starts))
         _read_first_digits(self._registers, bits, self._starts)
@@ -102,7 +106,7 @@ class ArithmeticDecoder:
         width, tail = _tail(registers)
         shifts = int(self._starts[row]) + int(registers[_SHIFTS])
         end = -(-(shifts + width) // alignment) * alignment
-        if end > len(self._bits):
+        if end > self._ends[row]:
             raise errors.InputError("The code is truncated: its last symbols need more bits.")
         # The register holds the digits from `shifts` on: first the tail, then zeros up to `end`.
         expected = int(tail) << (end - shifts - width)

@@ -17,7 +17,7 @@ def encode(cdfs, symbols, precision):
 
 
 def decode(cdfs, bits, precision, alignment=1, start=0):
-    decoder = arithmetic_coder.ArithmeticDecoder(bits, np.array([start]), precision)
+    decoder = arithmetic_coder.ArithmeticDecoder(bits, [start], [len(bits)], precision)
     symbols = [int(decoder.decode(ROW, row_cdf[None])[0]) for row_cdf in cdfs]
     return symbols, decoder.finish(0, alignment)
 

@@ -1,0 +1,173 @@
+"""Equal-Info Windows of 16 bits, compiled: M1 is run once, and never again.
+
+Coder and M1 start afresh with each window, so windows are a fixed dictionary: the texts that have
+a code. Encoding is longest match in their trie, decoding is a table, and the codes are bit for bit
+those of `equal_info`, on every device and for every batch size.
+"""
+
+import itertools
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from eiw import errors
+from eiw.coding import byte_model
+from eiw.compressors import (
+    artefact,
+    base,
+    longest_match,
+    text_table,
+    window_format,
+    window_trie,
+)
+
+
+class WindowDictionary(base.Compressor):
+    """The compiled form of exact Equal-Info Windows; `compile_windows` makes one.
+
+    Attributes:
+      dense: code i is the i-th text in order of its cell, and there are only as many codes as
+        texts (about a third of 2^W). Otherwise codes are cells, cut into tokens, as in the paper.
+      format: the settings, as of the reference.
+    """
+
+    kind = "window_dictionary"
+    method = "EqualInfoAC"
+
+    def __init__(
+        self,
+        texts: window_trie.WindowTexts,
+        settings: window_format.WindowFormat,
+        m1_fingerprint: str,
+        *,
+        dense: bool,
+    ) -> None:
+        """Use `compile_windows` or `load`."""
+        whole_windows = settings.token_bits == settings.window_bits
+        if not whole_windows and (dense or settings.window_bits % settings.token_bits):
+            raise errors.InputError(
+                f"Windows of {settings.window_bits} bits are not compiled to tokens of "
+                f"{settings.token_bits} bits: token_bits must divide window_bits, with dense=False."
+            )
+        self.dense = dense
+        self.format = settings
+        self.m1_fingerprint = m1_fingerprint
+        self.window_bits = settings.window_bits
+        self.name = settings.name
+        differences = ["" if dense or not whole_windows else "sparse"]
+        differences.append("" if settings.own_cell == "smallest" else settings.own_cell)
+        self.variant = "_".join(filter(None, differences))
+        self.vocab_size = len(texts.cells) if dense else 1 << settings.token_bits
+        self._owners = texts.owners
+        self._table = text_table.TextTable(texts.text_bytes, texts.text_offsets)
+        self._trie = longest_match.LongestMatch(
+            self._table.texts(), np.arange(len(texts.cells)) if dense else texts.cells
+        )
+        self._contents = artefact.artefact_contents(
+            self.kind,
+            settings.to_config() | {"dense": dense, "m1_fingerprint": m1_fingerprint},
+            dict(vars(texts)),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        return self._contents.fingerprint
+
+    def texts(self) -> list[bytes]:
+        """The texts that have a code, in order of their cells; of dense codes, in their order."""
+        return self._table.texts()
+
+    def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
+        starts = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum([len(text) for text in texts], out=starts[1:])
+        codes, code_starts = self._trie.encode(np.frombuffer(b"".join(texts), np.uint8), starts)
+        return [self._to_tokens(codes[first:end]) for first, end in itertools.pairwise(code_starts)]
+
+    def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
+        """As `Compressor.decode_batch`; any codes in range name a text, an encoder's or not.
+
+        Raises:
+          InputError: a code is out of range, names a text with EOS, or is half a window.
+        """
+        return [self._table.decode(self._to_entries(text_codes)) for text_codes in codes]
+
+    def save(self, folder: pathlib.Path) -> None:
+        artefact.write_artefact(folder, self._contents)
+
+    @classmethod
+    def load(cls, folder: pathlib.Path) -> "WindowDictionary":
+        contents = artefact.read_artefact(folder, cls.kind)
+        return cls(
+            window_trie.WindowTexts(**contents.arrays),
+            window_format.WindowFormat.from_config(contents.config),
+            contents.config["m1_fingerprint"],
+            dense=contents.config["dense"],
+        )
+
+    def _to_tokens(self, codes: np.ndarray) -> np.ndarray:
+        bits = self.format.token_bits
+        if bits == self.window_bits:
+            return codes
+        shifts = np.arange(self.window_bits - bits, -1, -bits, dtype=np.int32)
+        return (codes[:, None] >> shifts[None] & (1 << bits) - 1).reshape(-1)
+
+    def _to_entries(self, codes: np.ndarray) -> np.ndarray:
+        codes = base.checked_codes(codes, self.vocab_size)
+        if self.dense:
+            return codes
+        per_window = self.window_bits // self.format.token_bits
+        if len(codes) % per_window:
+            raise errors.InputError(
+                f"{len(codes)} tokens are no whole number of windows of {per_window} tokens."
+            )
+        cells = np.zeros(len(codes) // per_window, np.int64)
+        for column in codes.reshape(-1, per_window).T:
+            cells = cells << self.format.token_bits | column
+        entries = self._owners[cells]
+        if entries.size and entries.min() < 0:
+            raise errors.InputError(
+                f"The window {cells[entries.argmin()]} contains EOS, which no text of bytes codes "
+                "to."
+            )
+        return entries
+
+
+def compile_windows(
+    model: byte_model.ByteModel,
+    window_bits: int = 16,
+    token_bits: int | None = None,
+    *,
+    dense: bool = True,
+    own_cell: str = "smallest",
+    max_depth: int = 1024,
+) -> WindowDictionary:
+    """Runs `model` over every text that fits into a window, and keeps those that have a code.
+
+    A 3-layer M1 has some 30,000 such texts at 16 bits. A 257th symbol, EOS, keeps its share of
+    each interval, but texts with it get no code: a dictionary codes bytes.
+
+    Args:
+      window_bits, token_bits, own_cell, max_depth: see `WindowFormat`; token_bits defaults to
+        window_bits.
+      dense: see `WindowDictionary`.
+
+    Raises:
+      InputError: settings that cannot be, or windows too wide to compile (20 bits at most).
+      ValueError: a model of fewer than 256 symbols.
+    """
+    if model.alphabet_size < 256:
+        raise ValueError(f"a model of {model.alphabet_size} symbols does not know every byte")
+    if max_depth > longest_match.MAX_LENGTH:
+        raise errors.InputError(
+            f"max_depth={max_depth} is too deep to compile: {longest_match.MAX_LENGTH} at most."
+        )
+    settings = window_format.WindowFormat(
+        model.precision,
+        window_bits,
+        window_bits if token_bits is None else token_bits,
+        own_cell,
+        max_depth,
+    )
+    texts = window_trie.enumerate_windows(model, settings)
+    return WindowDictionary(texts, settings, model.fingerprint, dense=dense)
