@@ -64,24 +64,27 @@ class AnsDecoder:
     Args:
       bits: uint8[n] of 0 and 1; zeros are read past the end.
       starts: int[rows], where in `bits` each row's code begins.
+      ends: int[rows], where it has ended at the latest. What stands there does not matter.
 
     Raises:
       InputError: P is above 16.
     """
 
-    def __init__(self, bits: np.ndarray, starts: np.ndarray, precision: int) -> None:
+    def __init__(
+        self, bits: np.ndarray, starts: np.ndarray, ends: np.ndarray, precision: int
+    ) -> None:
         self._precision = _checked_precision(precision)
-        self._octets = np.packbits(bits)
-        self._num_bits = len(bits)
-        # Per row: the number, and where its next word stands, in octets.
+        self._bits = bits
+        self._ends = ends
+        # Per row: the number, and where its next word stands.
         self._registers = np.zeros((len(starts), 2), np.uint64)
-        self._registers[:, 1] = np.asarray(starts, np.int64) // 8
-        _read_numbers(self._registers, self._octets)
+        self._registers[:, 1] = np.asarray(starts, np.int64)
+        _read_numbers(self._registers, bits)
 
     def decode(self, rows: np.ndarray, cdfs: np.ndarray) -> np.ndarray:
         """The next symbol of each of the given rows, int64[n]; `cdfs` is uint32[n, A + 1]."""
         symbols = np.empty(len(rows), np.int64)
-        _decode(self._registers, self._octets, rows, cdfs, self._precision, symbols)
+        _decode(self._registers, self._bits, rows, cdfs, self._precision, symbols)
         return symbols
 
     def decode_run(self, row: int, cdf: np.ndarray, limit: int, stop: int) -> np.ndarray:
@@ -89,7 +92,7 @@ class AnsDecoder:
         symbols = np.empty(limit, np.int64)
         symbol_of_count = np.repeat(np.arange(len(cdf) - 1), np.diff(cdf)).astype(np.uint16)
         count = _decode_run(
-            self._registers[row], self._octets, cdf, symbol_of_count, self._precision, stop, symbols
+            self._registers[row], self._bits, cdf, symbol_of_count, self._precision, stop, symbols
         )
         return symbols[:count]
 
@@ -98,16 +101,14 @@ class AnsDecoder:
 
         Raises:
           InputError: what stands there is not what the encoder writes for these symbols.
-          ValueError: `alignment` does not divide 16.
         """
-        if _WORD_BITS % alignment:
-            raise ValueError(f"rows end at multiples of {_WORD_BITS} bits, not of {alignment}")
-        number, end = (int(value) for value in self._registers[row])
-        if 8 * end > self._num_bits:
+        number, place = (int(value) for value in self._registers[row])
+        end = -(-place // alignment) * alignment
+        if end > self._ends[row]:
             raise errors.InputError("The code is truncated: its last symbols need more bits.")
-        if number != _SMALLEST:
-            raise errors.InputError("The code does not end where every encoder starts.")
-        return 8 * end
+        if number != _SMALLEST or self._bits[place:end].any():
+            raise errors.InputError("The code does not end as an encoder's does.")
+        return end
 
 
 def _checked_precision(precision: int) -> int:
@@ -136,48 +137,50 @@ def _encode(counts, precision, words):
 
 
 @jit.jit
-def _read_word(registers, octets):
-    place = np.int64(registers[1])
-    registers[1] += np.uint64(2)
-    high = np.uint64(octets[place]) if place < len(octets) else np.uint64(0)
-    low = np.uint64(octets[place + 1]) if place + 1 < len(octets) else np.uint64(0)
-    registers[0] = registers[0] << np.uint64(_WORD_BITS) | high << np.uint64(8) | low
+def _read_word(registers, bits):
+    first = np.int64(registers[1])
+    word = np.uint64(0)
+    for place in range(first, min(first + _WORD_BITS, len(bits))):
+        word = word << np.uint64(1) | np.uint64(bits[place])
+    word <<= np.uint64(max(0, min(_WORD_BITS, first + _WORD_BITS - len(bits))))
+    registers[0] = registers[0] << np.uint64(_WORD_BITS) | word
+    registers[1] += np.uint64(_WORD_BITS)
 
 
 @jit.jit
-def _read_numbers(all_registers, octets):
+def _read_numbers(all_registers, bits):
     for row in range(len(all_registers)):
-        _read_word(all_registers[row], octets)
-        _read_word(all_registers[row], octets)
+        _read_word(all_registers[row], bits)
+        _read_word(all_registers[row], bits)
 
 
 @jit.jit
-def _remove(registers, octets, low, width, count, precision):
+def _remove(registers, bits, low, width, count, precision):
     """Takes off a symbol of `width` counts from `low` on, which holds `count`."""
     quotient = registers[0] >> np.uint64(precision)
     registers[0] = np.uint64(width) * quotient + np.uint64(count) - np.uint64(low)
     if registers[0] < _SMALLEST:
-        _read_word(registers, octets)
+        _read_word(registers, bits)
 
 
 @jit.jit
-def _decode(all_registers, octets, rows, cdfs, precision, symbols):
+def _decode(all_registers, bits, rows, cdfs, precision, symbols):
     mask = np.uint64((1 << precision) - 1)
     for index in range(len(rows)):
         registers, cdf = all_registers[rows[index]], cdfs[index]
         count = np.uint32(registers[0] & mask)
         symbol = np.searchsorted(cdf, count, side="right") - 1
-        _remove(registers, octets, cdf[symbol], cdf[symbol + 1] - cdf[symbol], count, precision)
+        _remove(registers, bits, cdf[symbol], cdf[symbol + 1] - cdf[symbol], count, precision)
         symbols[index] = symbol
 
 
 @jit.jit
-def _decode_run(registers, octets, cdf, symbol_of_count, precision, stop, symbols):
+def _decode_run(registers, bits, cdf, symbol_of_count, precision, stop, symbols):
     mask = np.uint64((1 << precision) - 1)
     for index in range(len(symbols)):
         count = np.int64(registers[0] & mask)
         symbol = np.int64(symbol_of_count[count])
-        _remove(registers, octets, cdf[symbol], cdf[symbol + 1] - cdf[symbol], count, precision)
+        _remove(registers, bits, cdf[symbol], cdf[symbol + 1] - cdf[symbol], count, precision)
         symbols[index] = symbol
         if symbol == stop:
             return index + 1

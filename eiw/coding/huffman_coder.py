@@ -57,14 +57,18 @@ class HuffmanDecoder:
     Args:
       bits: uint8[n] of 0 and 1; zeros are read past the end.
       starts: int[rows], where in `bits` each row's code begins.
+      ends: int[rows], where it has ended at the latest. What stands there does not matter.
 
     Raises:
       InputError: P is above 24.
     """
 
-    def __init__(self, bits: np.ndarray, starts: np.ndarray, precision: int) -> None:
+    def __init__(
+        self, bits: np.ndarray, starts: np.ndarray, ends: np.ndarray, precision: int
+    ) -> None:
         _check_precision(precision)
         self._bits = bits
+        self._ends = ends
         self._places = np.array(starts, np.int64)
 
     def decode(self, rows: np.ndarray, cdfs: np.ndarray) -> np.ndarray:
@@ -87,7 +91,7 @@ class HuffmanDecoder:
         """
         place = int(self._places[row])
         end = -(-place // alignment) * alignment
-        if end > len(self._bits):
+        if end > self._ends[row]:
             raise errors.InputError("The code is truncated: its last symbols need more bits.")
         if self._bits[place:end].any():
             raise errors.InputError("The code ends in bits that no encoder writes there.")

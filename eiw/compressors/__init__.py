@@ -18,6 +18,9 @@ _CLASSES = {
     "gzip": ("gzip_bits", "GZip"),
     "sentencepiece": ("sentence_piece", "SentencePiece"),
     "neural_ac": ("neural_ac", "NeuralAC"),
+    "huffman": ("huffman", "Huffman"),
+    "ans": ("ans", "ANS"),
+    "equal_text": ("equal_text", "EqualText"),
     "equal_info": ("equal_info", "EqualInfoWindows"),
     "window_dictionary": ("window_dictionary", "WindowDictionary"),
 }

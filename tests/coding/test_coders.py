@@ -47,7 +47,7 @@ def test_rows_come_back(coder, coded):
     padded = [np.pad(bits, (0, -len(bits) % 16)) for bits in rows_of_bits]
     starts = np.cumsum([16] + [len(bits) for bits in padded])
     all_bits = np.concatenate([np.ones(16, np.uint8), *padded])
-    decoder = coder[1](all_bits, starts[:-1], precision)
+    decoder = coder[1](all_bits, starts[:-1], starts[1:], precision)
     for step in range(len(symbols)):
         rows = np.flatnonzero(lengths > step)
         assert (decoder.decode(rows, cdfs[step, rows]) == symbols[step, rows]).all()
@@ -75,7 +75,7 @@ def test_runs_are_single_symbols(coder, symbols, stop):
     bits = encoder.finish(0)
     cdfs = np.tile(row_cdf, (len(symbols), 1, 1))
     assert (bits == encode(coder, cdfs, symbols[:, None], np.array([len(symbols)]), 7)[0]).all()
-    decoder = coder[1](bits, np.zeros(1, np.int64), 7)
+    decoder = coder[1](bits, [0], [len(bits)], 7)
     decoded = []
     while len(decoded) < len(symbols):
         run = decoder.decode_run(0, row_cdf, len(symbols) - len(decoded), stop).tolist()

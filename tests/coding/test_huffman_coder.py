@@ -49,7 +49,8 @@ def test_longest_codes_fit():
     symbols = np.arange(len(fibonacci))
     encoder = huffman_coder.HuffmanEncoder(1, len(symbols), 24)
     encoder.encode_run(0, row_cdf, symbols)
-    decoder = huffman_coder.HuffmanDecoder(encoder.finish(0), np.zeros(1, np.int64), 24)
+    bits = encoder.finish(0)
+    decoder = huffman_coder.HuffmanDecoder(bits, [0], [len(bits)], 24)
     assert (decoder.decode_run(0, row_cdf, len(symbols), stop=-1) == symbols).all()
 
 
@@ -63,7 +64,7 @@ def test_bits():
 def test_padding_must_be_zero_and_whole():
     row_cdf = np.array([0, 8, 12, 14, 16], np.uint32)
     for bits, message in [([1, 0, 0, 1], "no encoder"), ([1, 0], "truncated")]:
-        decoder = huffman_coder.HuffmanDecoder(np.array(bits, np.uint8), np.zeros(1, int), 4)
+        decoder = huffman_coder.HuffmanDecoder(np.array(bits, np.uint8), [0], [len(bits)], 4)
         assert decoder.decode_run(0, row_cdf, 1, -1).tolist() == [1]
         with pytest.raises(errors.InputError, match=message):
             decoder.finish(0, 4)
