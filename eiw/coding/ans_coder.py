@@ -21,6 +21,7 @@ from eiw.coding import jit
 
 _WORD_BITS = 16
 _SMALLEST = np.uint64(1 << _WORD_BITS)
+_TRUNCATED = "The code is truncated: its last symbols need more bits."
 
 
 class AnsEncoder:
@@ -75,16 +76,22 @@ class AnsDecoder:
     ) -> None:
         self._precision = _checked_precision(precision)
         self._bits = bits
-        self._ends = ends
+        self._ends = np.asarray(ends, np.int64)
         # Per row: the number, and where its next word stands.
         self._registers = np.zeros((len(starts), 2), np.uint64)
         self._registers[:, 1] = np.asarray(starts, np.int64)
         _read_numbers(self._registers, bits)
 
     def decode(self, rows: np.ndarray, cdfs: np.ndarray) -> np.ndarray:
-        """The next symbol of each of the given rows, int64[n]; `cdfs` is uint32[n, A + 1]."""
+        """The next symbol of each of the given rows, int64[n]; `cdfs` is uint32[n, A + 1].
+
+        Raises:
+          InputError: a row's code had to be longer; M1 need not run to the end of such a block.
+        """
         symbols = np.empty(len(rows), np.int64)
         _decode(self._registers, self._bits, rows, cdfs, self._precision, symbols)
+        if (self._registers[rows, 1].astype(np.int64) > self._ends[rows]).any():
+            raise errors.InputError(_TRUNCATED)
         return symbols
 
     def decode_run(self, row: int, cdf: np.ndarray, limit: int, stop: int) -> np.ndarray:
@@ -105,7 +112,7 @@ class AnsDecoder:
         number, place = (int(value) for value in self._registers[row])
         end = -(-place // alignment) * alignment
         if end > self._ends[row]:
-            raise errors.InputError("The code is truncated: its last symbols need more bits.")
+            raise errors.InputError(_TRUNCATED)
         if number != _SMALLEST or self._bits[place:end].any():
             raise errors.InputError("The code does not end as an encoder's does.")
         return end

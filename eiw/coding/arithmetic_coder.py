@@ -27,6 +27,7 @@ _TOP = np.uint64((1 << 32) - 1)
 _HALF = np.uint64(1 << 31)
 _QUARTER = np.uint64(1 << 30)
 _ONE = np.uint64(1)
+_TRUNCATED = "The code is truncated: its last symbols need more bits."
 
 # Where a row's numbers stand in uint64[rows, 5]. `shifts` counts the digits moved out, pending ones
 # included; with the tail that is the exact length of the code, for encoder and decoder alike.
@@ -76,15 +77,22 @@ class ArithmeticDecoder:
     ) -> None:
         self._bits = bits
         self._starts = np.asarray(starts, np.int64)
-        self._ends = ends
+        self._ends = np.asarray(ends, np.int64)
         self._precision = precision
         self._registers = _new_registers(len(self._starts))
         _read_first_digits(self._registers, bits, self._starts)
 
     def decode(self, rows: np.ndarray, cdfs: np.ndarray) -> np.ndarray:
-        """The next symbol of each of the given rows, int64[n]; `cdfs` is uint32[n, A + 1]."""
+        """The next symbol of each of the given rows, int64[n]; `cdfs` is uint32[n, A + 1].
+
+        Raises:
+          InputError: a row's code had to be longer; M1 need not run to the end of such a block.
+        """
         symbols = np.empty(len(rows), np.int64)
         _decode(self._registers, self._bits, self._starts, rows, cdfs, self._precision, symbols)
+        places = self._starts[rows] + self._registers[rows, _SHIFTS].astype(np.int64)
+        if (places > self._ends[rows]).any():
+            raise errors.InputError(_TRUNCATED)
         return symbols
 
     def decode_run(self, row: int, cdf: np.ndarray, limit: int, stop: int) -> np.ndarray:
@@ -107,7 +115,7 @@ class ArithmeticDecoder:
         shifts = int(self._starts[row]) + int(registers[_SHIFTS])
         end = -(-(shifts + width) // alignment) * alignment
         if end > self._ends[row]:
-            raise errors.InputError("The code is truncated: its last symbols need more bits.")
+            raise errors.InputError(_TRUNCATED)
         # The register holds the digits from `shifts` on: first the tail, then zeros up to `end`.
         expected = int(tail) << (end - shifts - width)
         if int(registers[_VALUE]) >> (32 - (end - shifts)) != expected:

@@ -18,6 +18,7 @@ from eiw.coding import jit
 
 _MAX_PRECISION = 24
 _MAX_LENGTH = 40
+_TRUNCATED = "The code is truncated: its last symbols need more bits."
 
 
 class HuffmanEncoder:
@@ -68,13 +69,19 @@ class HuffmanDecoder:
     ) -> None:
         _check_precision(precision)
         self._bits = bits
-        self._ends = ends
+        self._ends = np.asarray(ends, np.int64)
         self._places = np.array(starts, np.int64)
 
     def decode(self, rows: np.ndarray, cdfs: np.ndarray) -> np.ndarray:
-        """The next symbol of each of the given rows, int64[n]; `cdfs` is uint32[n, A + 1]."""
+        """The next symbol of each of the given rows, int64[n]; `cdfs` is uint32[n, A + 1].
+
+        Raises:
+          InputError: a row's code had to be longer; M1 need not run to the end of such a block.
+        """
         symbols = np.empty(len(rows), np.int64)
         _decode(self._places, self._bits, rows, cdfs, symbols)
+        if (self._places[rows] > self._ends[rows]).any():
+            raise errors.InputError(_TRUNCATED)
         return symbols
 
     def decode_run(self, row: int, cdf: np.ndarray, limit: int, stop: int) -> np.ndarray:
@@ -92,7 +99,7 @@ class HuffmanDecoder:
         place = int(self._places[row])
         end = -(-place // alignment) * alignment
         if end > self._ends[row]:
-            raise errors.InputError("The code is truncated: its last symbols need more bits.")
+            raise errors.InputError(_TRUNCATED)
         if self._bits[place:end].any():
             raise errors.InputError("The code ends in bits that no encoder writes there.")
         return end

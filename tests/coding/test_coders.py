@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eiw import errors
 from eiw.coding import ans_coder, arithmetic_coder, cdf, huffman_coder
 
 CODERS = [
@@ -53,6 +54,17 @@ def test_rows_come_back(coder, coded):
         assert (decoder.decode(rows, cdfs[step, rows]) == symbols[step, rows]).all()
     ends = [decoder.finish(row, 16) for row in range(len(lengths))]
     assert ends == starts[1:].tolist()
+
+
+@each_coder
+def test_truncated_rows_stop_soon(coder):
+    row_cdf = np.array([[0, 1, 2, 3, 4]], np.uint32)
+    row = np.zeros(1, np.int64)
+    bits = np.zeros(32, np.uint8)
+    decoder = coder[1](bits, [0], [32], 2)
+    with pytest.raises(errors.InputError, match="truncated"):
+        for _ in range(40):
+            decoder.decode(row, row_cdf)
 
 
 @each_coder
