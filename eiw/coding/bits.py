@@ -11,9 +11,6 @@ import numpy as np
 
 from eiw import errors
 
-# Tokens pass through big-endian words of this many bits, which numpy packs at memory speed.
-_WORD = 32
-
 
 class BitWriter:
     """Collects unsigned integers of any width, one after another."""
@@ -72,11 +69,12 @@ def bits_to_tokens(bits: np.ndarray, token_bits: int) -> np.ndarray:
     Raises:
       ValueError: tokens of more than 31 bits.
     """
-    if not 1 <= token_bits < _WORD:
+    if not 1 <= token_bits <= 31:
         raise ValueError(f"tokens of {token_bits} bits are no int32")
+    word = _word_bits(token_bits)
     rows = np.pad(bits, (0, -len(bits) % token_bits)).reshape(-1, token_bits)
-    words = np.packbits(np.pad(rows, ((0, 0), (_WORD - token_bits, 0))), axis=1)
-    return words.view(">u4").reshape(-1).astype(np.int32)
+    words = np.packbits(np.pad(rows, ((0, 0), (word - token_bits, 0))))
+    return words.view(f">u{word // 8}").astype(np.int32)
 
 
 def tokens_to_bits(tokens: np.ndarray, token_bits: int) -> np.ndarray:
@@ -91,5 +89,11 @@ def tokens_to_bits(tokens: np.ndarray, token_bits: int) -> np.ndarray:
             f"Token ids must be in 0..{(1 << token_bits) - 1}; "
             f"these reach from {tokens.min()} to {tokens.max()}."
         )
-    words = np.unpackbits(tokens.astype(">u4").view(np.uint8)).reshape(-1, _WORD)
-    return words[:, _WORD - token_bits :].reshape(-1)
+    word = _word_bits(token_bits)
+    words = np.unpackbits(tokens.astype(f">u{word // 8}").view(np.uint8)).reshape(-1, word)
+    return words[:, word - token_bits :].reshape(-1)
+
+
+def _word_bits(token_bits: int) -> int:
+    """Tokens pass through words of whole bytes, which numpy packs at memory speed."""
+    return next(word for word in (8, 16, 32) if token_bits <= word)
