@@ -92,10 +92,9 @@ class WindowDictionary(base.Compressor):
         data = np.frombuffer(text, np.uint8)
         entries, _ = by_entry.encode(data, np.array([0, len(data)], np.int64))
         # Texts with one code are prefixes of one another: of equal length, they are equal.
-        num_lost = np.count_nonzero(
-            self._lengths[self._owners[self._cells[entries]]] != self._advances[entries]
-        )
-        return num_lost, len(entries)
+        decoded = self._owners[self._cells[entries]]
+        is_lost = self._lengths[decoded] != self._advances[entries]
+        return int(is_lost.sum()), len(entries)
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
         starts = np.zeros(len(texts) + 1, np.int64)

@@ -120,6 +120,7 @@ def test_dense_codes_are_the_used_cells(compiled, sparse, window_end, text):
 
 def test_greedy_loses_windows_and_says_how_many(compiled, text):
     lost, windows = compiled["greedy"].count_lost(text)
+    assert type(lost) is int  # goes into JSON
     assert 0 < lost < windows / 2
     assert windows == len(compiled["greedy"].encode(text))
     assert compiled["greedy"].decode(compiled["greedy"].encode(text)) != text
