@@ -64,10 +64,17 @@ class BitReader:
 
 
 def bits_to_tokens(bits: np.ndarray, token_bits: int) -> np.ndarray:
-    """Cuts bits (any integers 0 or 1, [n]) into int32[ceil(n / token_bits)], zeros at the end."""
+    """Cuts bits (any integers 0 or 1, [n]) into int32[ceil(n / token_bits)], zeros at the end.
+
+    Raises:
+      ValueError: tokens of more than 31 bits.
+    """
+    if not 1 <= token_bits <= 31:
+        raise ValueError(f"tokens of {token_bits} bits are no int32")
+    word = _word_bits(token_bits)
     rows = np.pad(bits, (0, -len(bits) % token_bits)).reshape(-1, token_bits)
-    weights = np.left_shift(np.int32(1), np.arange(token_bits - 1, -1, -1, dtype=np.int32))
-    return rows.astype(np.int32) @ weights
+    words = np.packbits(np.pad(rows, ((0, 0), (word - token_bits, 0))))
+    return words.view(f">u{word // 8}").astype(np.int32)
 
 
 def tokens_to_bits(tokens: np.ndarray, token_bits: int) -> np.ndarray:
@@ -82,6 +89,11 @@ def tokens_to_bits(tokens: np.ndarray, token_bits: int) -> np.ndarray:
             f"Token ids must be in 0..{(1 << token_bits) - 1}; "
             f"these reach from {tokens.min()} to {tokens.max()}."
         )
-    shifts = np.arange(token_bits - 1, -1, -1, dtype=np.int64)
-    bits = tokens.astype(np.int64).reshape(-1, 1) >> shifts.reshape(1, -1) & 1
-    return bits.astype(np.uint8).reshape(-1)
+    word = _word_bits(token_bits)
+    words = np.unpackbits(tokens.astype(f">u{word // 8}").view(np.uint8)).reshape(-1, word)
+    return words[:, word - token_bits :].reshape(-1)
+
+
+def _word_bits(token_bits: int) -> int:
+    """Tokens pass through words of whole bytes, which numpy packs at memory speed."""
+    return next(word for word in (8, 16, 32) if token_bits <= word)

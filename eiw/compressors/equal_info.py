@@ -20,16 +20,14 @@ after s codes to zeros only, then s and s + x get the same W bits. Here no two t
 Every cell belongs to one text, so any sequence of cells names one text, whatever follows it.
 """
 
-import bisect
-import functools
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from eiw import errors, vocab
 from eiw.coding import bits, byte_model
-from eiw.compressors import artefact, base, window_format
+from eiw.compressors import artefact, base, padded_windows, window_format, window_node
 
 
 class EqualInfoWindows(base.Compressor):
@@ -39,7 +37,7 @@ class EqualInfoWindows(base.Compressor):
 
     Args:
       model: M1; a 257th symbol, EOS, is coded by `encode_symbols` only, and ends its window.
-      window_bits, own_cell, max_depth: see `WindowFormat`.
+      window_bits, own_cell, max_depth, window_end: see `WindowFormat`.
       token_bits: default the window's bits, 16 at most.
     """
 
@@ -55,6 +53,7 @@ class EqualInfoWindows(base.Compressor):
         *,
         own_cell: str = "smallest",
         max_depth: int = 1024,
+        window_end: str = "exact",
     ) -> None:
         self.format = window_format.WindowFormat(
             model.precision,
@@ -62,11 +61,13 @@ class EqualInfoWindows(base.Compressor):
             min(window_bits, 16) if token_bits is None else token_bits,
             own_cell,
             max_depth,
+            window_end,
         )
         self._model = model
         self.name = self.format.name
-        self.variant = "" if own_cell == "smallest" else own_cell
+        self.variant = self.format.variant
         self.vocab_size = 1 << self.format.token_bits
+        self.lossless = window_end != "greedy"
         self.window_bits = window_bits
         self.m1_fingerprint = model.fingerprint
         config = self.format.to_config() | {"m1_fingerprint": model.fingerprint}
@@ -86,8 +87,15 @@ class EqualInfoWindows(base.Compressor):
         return cells
 
     def decode_cell(self, cell: int) -> list[int]:
-        """The symbols that a window of W bits stands for."""
-        node, symbols = self._root(), []
+        """The symbols that a window of W bits stands for.
+
+        Raises:
+          InputError: no text has this code, as greedy and delayed windows do not use all.
+        """
+        if self.format.window_end != "exact":
+            root = window_node.root_node(self._model, self.format)
+            return padded_windows.decode_cell(root, cell, self.format.window_end)
+        node, symbols = window_node.root_node(self._model, self.format), []
         while cell != node.reserved_by_itself:
             symbol = node.symbol_enclosing(cell)
             if symbol is None:
@@ -95,6 +103,16 @@ class EqualInfoWindows(base.Compressor):
             node = node.child(symbol)
             symbols.append(symbol)
         return symbols
+
+    def count_lost(self, text: bytes) -> tuple[int, int]:
+        """How many windows of `text` decode to something else, and how many there are."""
+        start, num_lost, num_windows = 0, 0, 0
+        while start < len(text):
+            cell, length = self._next_window(text, start)
+            num_lost += bytes(self.decode_cell(cell)) != text[start : start + length]
+            num_windows += 1
+            start += length
+        return num_lost, num_windows
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
         return [self._to_tokens(self.encode_symbols(text)) for text in texts]
@@ -115,11 +133,14 @@ class EqualInfoWindows(base.Compressor):
             settings.token_bits,
             own_cell=settings.own_cell,
             max_depth=settings.max_depth,
+            window_end=settings.window_end,
         )
 
     def _next_window(self, symbols: Sequence[int], start: int) -> tuple[int, int]:
         """The cell of the longest text at `start` that fits and has a code, and its length."""
-        node, best = self._root(), None
+        node, best = window_node.root_node(self._model, self.format), None
+        if self.format.window_end != "exact":
+            return padded_windows.next_window(node, symbols[start:], self.format.window_end)
         for length, symbol in enumerate(symbols[start : start + self.format.max_depth], start=1):
             node = node.child(symbol)
             if node is None:
@@ -147,119 +168,3 @@ class EqualInfoWindows(base.Compressor):
         if vocab.EOS_SYMBOL in symbols:
             raise errors.InputError("The codes contain EOS, which no text of bytes codes to.")
         return bytes(symbols)
-
-    def _root(self) -> "_Node":
-        state, cdfs = self._model.start(1)
-        unit = 1 << (self.format.window_bits + self.format.precision)
-        return _Node(self._model, self.format, 0, unit, 0, False, None, state, cdfs[0])
-
-
-class _Node:
-    """One text of the trie: its interval [low, low + width) and what follows from it.
-
-    Args:
-      depth: symbols in the text.
-      is_leaf: nothing may follow.
-      reserved: the cell that the text's first symbol reserved, None for none.
-      state, cdf: of the byte model after the text.
-    """
-
-    def __init__(self, model, settings, low, width, depth, is_leaf, reserved, state, cdf) -> None:
-        self._model, self._settings = model, settings
-        self._low, self._width, self._depth = low, width, depth
-        self._is_leaf, self._reserved = is_leaf, reserved
-        self._state, self._cdf = state, cdf
-
-    def _cells_of(self, low: int, high: int) -> range:
-        """The cells that lie in [low, high) as a whole; one cell is 2^P points."""
-        precision = self._settings.precision
-        return range(-(-low >> precision), high >> precision)
-
-    @functools.cached_property
-    def _boundaries(self) -> list[int]:
-        """Where children begin and end: A + 1 points."""
-        precision = self._settings.precision
-        return [self._low + (self._width * int(count) >> precision) for count in self._cdf]
-
-    @functools.cached_property
-    def _unclaimed(self) -> Sequence[int]:
-        """The cells that no child encloses, before any is taken off for the reserved one."""
-        cells = self._cells_of(self._low, self._low + self._width)
-        if self._is_leaf:
-            return cells
-        cell_points = 1 << self._settings.precision
-        cut = {point // cell_points for point in self._boundaries if point % cell_points}
-        return sorted(cell for cell in cut if cell in cells)
-
-    @property
-    def reserved_by_itself(self) -> int | None:
-        """The cell that this text reserves: the lowest, for a single symbol that owns none."""
-        if self._depth == 1 and not self._unclaimed:
-            return self._cells_of(self._low, self._low + self._width)[0]
-        return None
-
-    @property
-    def own_cells(self) -> Sequence[int]:
-        """The cells that name this text, in order; empty if it has no code."""
-        if self.reserved_by_itself is not None:
-            return [self.reserved_by_itself]
-        if self._reserved in self._unclaimed:
-            # The lowest cell of I(x) can only be the lowest of a text that begins with x.
-            return self._unclaimed[1:]
-        return self._unclaimed
-
-    @property
-    def code(self) -> int:
-        """The own cell that encoding emits."""
-        if self._settings.own_cell == "smallest":
-            return self.own_cells[0]
-        return _roundest(self.own_cells, self._settings.window_bits)
-
-    def symbol_enclosing(self, cell: int) -> int | None:
-        """The symbol whose child encloses `cell`, None if this text owns it."""
-        if self._is_leaf:
-            return None
-        precision = self._settings.precision
-        symbol = bisect.bisect_right(self._boundaries, cell << precision) - 1
-        return symbol if (cell + 1) << precision <= self._boundaries[symbol + 1] else None
-
-    def child(self, symbol: int) -> "_Node | None":
-        """The text with one more symbol, None if it does not fit."""
-        if self._is_leaf:
-            return None
-        low, high = self._boundaries[symbol], self._boundaries[symbol + 1]
-        if not self._cells_of(low, high):
-            return None
-        state, cdfs = self._model.advance(
-            self._model.take(self._state, np.zeros(1, np.int64)), np.array([symbol])
-        )
-        depth = self._depth + 1
-        return _Node(
-            self._model,
-            self._settings,
-            low,
-            high - low,
-            depth,
-            depth == self._settings.max_depth or symbol == vocab.EOS_SYMBOL,
-            self.reserved_by_itself if self._depth == 1 else self._reserved,
-            state,
-            cdfs[0],
-        )
-
-
-def _roundest(cells: Sequence[int], window_bits: int) -> int:
-    """The cell with the most trailing zeros, the smallest of these.
-
-    A leaf's cells can be too many to look at one by one, so multiples of 2^z are asked for.
-    """
-    for zeros in range(window_bits, 0, -1):
-        for cell in _multiples(cells, 1 << zeros):
-            return cell
-    return cells[0]
-
-
-def _multiples(cells: Sequence[int], step: int) -> Iterator[int]:
-    if isinstance(cells, range):
-        yield from range(-(-cells.start // step) * step, cells.stop, step)
-    else:
-        yield from (cell for cell in cells if cell % step == 0)

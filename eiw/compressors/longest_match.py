@@ -7,9 +7,9 @@ so the label tells a child from a stranger. One 64-bit word holds all of a node:
     bits    63 .. 43     42 .. 32     31 .. 9     8 .. 0
             code         length       base        label, 256 in empty places
 
-Code and length are those of the longest entry on the path to the node, so that a walk need not
-look back when it ends at a node that is no entry. A table of the 65,536 first two bytes saves the
-two steps that miss the cache most.
+Code and length (of what is cut off) are those of the longest entry on the path to the node, so
+that a walk need not look back when it ends at a node that is no entry. A table of the 65,536 first
+two bytes saves the two steps that miss the cache most.
 """
 
 from collections.abc import Sequence
@@ -32,12 +32,15 @@ class LongestMatch:
     Args:
       texts: distinct, none empty, of `MAX_LENGTH` bytes at most.
       codes: int[n], below 2^20.
+      advances: int[n], bytes that cutting goes on by after each text; by default all of it.
 
     Raises:
       ValueError: a single byte is missing, or a text is too long.
     """
 
-    def __init__(self, texts: Sequence[bytes], codes: np.ndarray) -> None:
+    def __init__(
+        self, texts: Sequence[bytes], codes: np.ndarray, advances: np.ndarray | None = None
+    ) -> None:
         order = sorted(range(len(texts)), key=texts.__getitem__)
         if sum(len(text) == 1 for text in texts) != 256:
             raise ValueError("a dictionary needs every single byte")
@@ -50,7 +53,13 @@ class LongestMatch:
         lengths = np.array([len(texts[index]) for index in order], np.int64)
         joined = np.frombuffer(b"".join(texts[index] for index in order), np.uint8)
         nodes = np.zeros((lengths.sum() + 1, 5), np.int64)
-        num_nodes = _build_trie(joined, lengths, np.asarray(codes, np.int64)[order], nodes)
+        num_nodes = _build_trie(
+            joined,
+            lengths,
+            np.asarray(codes, np.int64)[order],
+            lengths if advances is None else np.asarray(advances, np.int64)[order],
+            nodes,
+        )
         self._table, self._first_two = _build_tables(nodes[:num_nodes])
 
     def encode(self, data: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +84,7 @@ _LABEL, _CHILD, _SIBLING, _CODE, _LENGTH = range(5)
 
 
 @jit.jit
-def _build_trie(joined, lengths, codes, nodes):
+def _build_trie(joined, lengths, codes, advances, nodes):
     """Adds texts in lexicographic order, so that only the newest child can be shared."""
     path = np.zeros(lengths.max() + 1, np.int64)
     previous, previous_start, start = np.int64(0), np.int64(0), np.int64(0)
@@ -99,7 +108,7 @@ def _build_trie(joined, lengths, codes, nodes):
                 parent[_CHILD] = num_nodes
             path[depth + 1] = num_nodes
             num_nodes += 1
-        nodes[path[length], _CODE], nodes[path[length], _LENGTH] = codes[index], length
+        nodes[path[length], _CODE], nodes[path[length], _LENGTH] = codes[index], advances[index]
         previous, previous_start = length, start
         start += length
     return num_nodes

@@ -17,6 +17,7 @@ from eiw.compressors import (
     artefact,
     base,
     longest_match,
+    padded_windows,
     text_table,
     window_format,
     window_trie,
@@ -24,7 +25,7 @@ from eiw.compressors import (
 
 
 class WindowDictionary(base.Compressor):
-    """The compiled form of exact Equal-Info Windows; `compile_windows` makes one.
+    """The compiled form of Equal-Info Windows; `compile_windows` makes one.
 
     Attributes:
       dense: code i is the i-th text in order of its cell, and there are only as many codes as
@@ -55,14 +56,19 @@ class WindowDictionary(base.Compressor):
         self.m1_fingerprint = m1_fingerprint
         self.window_bits = settings.window_bits
         self.name = settings.name
-        differences = ["" if dense or not whole_windows else "sparse"]
-        differences.append("" if settings.own_cell == "smallest" else settings.own_cell)
+        differences = ["" if dense or not whole_windows else "sparse", settings.variant]
         self.variant = "_".join(filter(None, differences))
-        self.vocab_size = len(texts.cells) if dense else 1 << settings.token_bits
-        self._owners = texts.owners
+        self.lossless = settings.window_end != "greedy"
+        used_cells, ranks = np.unique(texts.cells, return_inverse=True)
+        self.vocab_size = len(used_cells) if dense else 1 << settings.token_bits
         self._table = text_table.TextTable(texts.text_bytes, texts.text_offsets)
+        self._lengths = lengths = np.diff(texts.text_offsets)
+        # What is emitted decodes to the text that owns the cell, which may be shorter (delay).
+        self._advances = lengths[texts.owners[texts.cells]] if self.lossless else lengths
+        self._cells, self._owners = texts.cells, texts.owners
+        self._num_texts = len(used_cells)
         self._trie = longest_match.LongestMatch(
-            self._table.texts(), np.arange(len(texts.cells)) if dense else texts.cells
+            self._table.texts(), ranks if dense else texts.cells, self._advances
         )
         self._contents = artefact.artefact_contents(
             self.kind,
@@ -75,8 +81,20 @@ class WindowDictionary(base.Compressor):
         return self._contents.fingerprint
 
     def texts(self) -> list[bytes]:
-        """The texts that have a code, in order of their cells; of dense codes, in their order."""
-        return self._table.texts()
+        """The texts that codes stand for, in order of their cells and so of dense codes."""
+        return self._table.texts()[: self._num_texts]
+
+    def count_lost(self, text: bytes) -> tuple[int, int]:
+        """How many windows of `text` decode to something else, and how many there are."""
+        by_entry = longest_match.LongestMatch(
+            self._table.texts(), np.arange(len(self._cells)), self._advances
+        )
+        data = np.frombuffer(text, np.uint8)
+        entries, _ = by_entry.encode(data, np.array([0, len(data)], np.int64))
+        # Texts with one code are prefixes of one another: of equal length, they are equal.
+        decoded = self._owners[self._cells[entries]]
+        is_lost = self._lengths[decoded] != self._advances[entries]
+        return int(is_lost.sum()), len(entries)
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
         starts = np.zeros(len(texts) + 1, np.int64)
@@ -85,10 +103,11 @@ class WindowDictionary(base.Compressor):
         return [self._to_tokens(codes[first:end]) for first, end in itertools.pairwise(code_starts)]
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
-        """As `Compressor.decode_batch`; any codes in range name a text, an encoder's or not.
+        """As `Compressor.decode_batch`; any sequence of dense codes names a text.
 
         Raises:
-          InputError: a code is out of range, names a text with EOS, or is half a window.
+          InputError: a code is out of range, is half a window, or no text of bytes has it: one of
+            a text with EOS, or one that greedy and delayed windows do not use.
         """
         return [self._table.decode(self._to_entries(text_codes)) for text_codes in codes]
 
@@ -127,10 +146,7 @@ class WindowDictionary(base.Compressor):
             cells = cells << self.format.token_bits | column
         entries = self._owners[cells]
         if entries.size and entries.min() < 0:
-            raise errors.InputError(
-                f"The window {cells[entries.argmin()]} contains EOS, which no text of bytes codes "
-                "to."
-            )
+            raise errors.InputError(f"No text of bytes has the window {cells[entries.argmin()]}.")
         return entries
 
 
@@ -142,6 +158,7 @@ def compile_windows(
     dense: bool = True,
     own_cell: str = "smallest",
     max_depth: int = 1024,
+    window_end: str = "exact",
 ) -> WindowDictionary:
     """Runs `model` over every text that fits into a window, and keeps those that have a code.
 
@@ -149,8 +166,8 @@ def compile_windows(
     each interval, but texts with it get no code: a dictionary codes bytes.
 
     Args:
-      window_bits, token_bits, own_cell, max_depth: see `WindowFormat`; token_bits defaults to
-        window_bits.
+      window_bits, token_bits, own_cell, max_depth, window_end: see `WindowFormat`; token_bits
+        defaults to window_bits.
       dense: see `WindowDictionary`.
 
     Raises:
@@ -169,6 +186,10 @@ def compile_windows(
         window_bits if token_bits is None else token_bits,
         own_cell,
         max_depth,
+        window_end,
     )
-    texts = window_trie.enumerate_windows(model, settings)
+    enumerate_texts = (
+        window_trie.enumerate_windows if window_end == "exact" else padded_windows.enumerate_padded
+    )
+    texts = enumerate_texts(model, settings)
     return WindowDictionary(texts, settings, model.fingerprint, dense=dense)

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from eiw import errors
+from eiw.compressors import base
 
 # How an interval is refined. A file made with another function has other codes, so it is named in
 # every header:
@@ -11,11 +12,12 @@ from eiw import errors
 #   of [low, low + width) is [low + floor(width cdf[x] / 2^P), low + floor(width cdf[x + 1] / 2^P)).
 _INTERVAL_FUNCTION = "floor_guard_p"
 _OWN_CELLS = ("smallest", "roundest")
+_WINDOW_ENDS = ("exact", "greedy", "delay")
 
 
 @dataclasses.dataclass(frozen=True)
 class WindowFormat:
-    """Settings of exact Equal-Info Windows.
+    """Settings of Equal-Info Windows.
 
     Attributes:
       precision: P, the precision of the byte model's CDFs.
@@ -23,7 +25,9 @@ class WindowFormat:
       token_bits: N, the bits of a token, at most W; windows follow one another bit by bit.
       own_cell: which of its own cells a text is named by: "smallest", or "roundest", the one with
         the most trailing zeros (the smallest of these), which is nearer to the paper's padding.
+        Only exact windows know own cells.
       max_depth: symbols in a window at most.
+      window_end: "exact"; or the paper's "greedy" and "delay", see `padded_windows`.
 
     Raises:
       InputError: a value is out of range.
@@ -34,6 +38,7 @@ class WindowFormat:
     token_bits: int = 16
     own_cell: str = "smallest"
     max_depth: int = 1024
+    window_end: str = "exact"
 
     def __post_init__(self) -> None:
         if self.window_bits < self.precision:
@@ -50,14 +55,29 @@ class WindowFormat:
             raise errors.InputError(
                 f"own_cell={self.own_cell!r} is unknown: choose {' or '.join(_OWN_CELLS)}."
             )
+        if self.window_end not in _WINDOW_ENDS:
+            raise errors.InputError(
+                f"window_end={self.window_end!r} is unknown: choose {', '.join(_WINDOW_ENDS)}."
+            )
+        if self.window_end != "exact" and self.own_cell != _OWN_CELLS[0]:
+            raise errors.InputError(
+                f"own_cell={self.own_cell!r} goes with window_end='exact' only: the windows of "
+                f"{self.window_end!r} own no cells."
+            )
         if self.max_depth < 1:
             raise errors.InputError(f"max_depth={self.max_depth} must be at least 1.")
 
     @property
     def name(self) -> str:
-        """As in "equal_info_b16_v65k"."""
-        size = 1 << self.token_bits
-        return f"equal_info_b{self.window_bits}_v{size if size < 1000 else f'{size // 1000}k'}"
+        """As in "equal_info_b16_v65k"; for the paper's windows "equal_info_b16_v65k_delay"."""
+        ending = "" if self.window_end == "exact" else f"_{self.window_end}"
+        return f"equal_info_b{self.window_bits}_{base.size_label(1 << self.token_bits)}{ending}"
+
+    @property
+    def variant(self) -> str:
+        """What differs from exact windows named by their smallest cell, "" for nothing."""
+        names = (self.own_cell, self.window_end)
+        return "_".join(name for name in names if name not in ("smallest", "exact"))
 
     def to_config(self) -> dict[str, Any]:
         """JSON values, with the interval function."""

@@ -28,19 +28,50 @@ _NUMBER, _PARENT, _SYMBOL, _LOW, _WIDTH, _RESERVED = range(6)
 
 @dataclasses.dataclass(frozen=True)
 class WindowTexts:
-    """The V texts that have a code, ordered by it.
+    """The V texts that encoding knows: first those that codes decode to, ordered by them.
+
+    Of exact windows there are no others.
 
     Attributes:
       text_bytes: uint8[sum of lengths], one text after another.
       text_offsets: int64[V + 1], where each begins, and the end.
-      cells: int32[V], ascending: the code of each text, one of its own cells.
-      owners: int32[2^W], the text that each cell belongs to, -1 for texts with EOS.
+      cells: int32[V], the code of each text; of exact windows one of its own cells.
+      owners: int32[2^W], the text that each cell decodes to, -1 for none (one with EOS, say).
     """
 
     text_bytes: np.ndarray
     text_offsets: np.ndarray
     cells: np.ndarray
     owners: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowTrie:
+    """All n texts of bytes that fit into a window. Text 0 is empty; a parent comes before a child.
+
+    Attributes:
+      parents: int32[n], the text without its last symbol; of the empty text itself.
+      symbols: int16[n], the last symbol.
+      first_cells, end_cells: int32[n], a text's interval encloses the cells from first to end - 1.
+      codes: int32[2^W], the text that has this cell as its exact code, -1 for none.
+      owners: int32[2^W], the text that owns this cell, -1 for texts with EOS.
+    """
+
+    parents: np.ndarray
+    symbols: np.ndarray
+    first_cells: np.ndarray
+    end_cells: np.ndarray
+    codes: np.ndarray
+    owners: np.ndarray
+
+    def spell(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The bytes of texts int[m] one after another, uint8[k], and offsets, int64[m + 1]."""
+        lengths = np.zeros(len(self.parents), np.int64)
+        _fill_lengths(self.parents, lengths)
+        text_offsets = np.concatenate([[0], np.cumsum(lengths[numbers])])
+        text_bytes = np.empty(text_offsets[-1], np.uint8)
+        _spell(self.parents, self.symbols, numbers, text_offsets, text_bytes)
+        return text_bytes, text_offsets
 
 
 @dataclasses.dataclass
@@ -60,6 +91,23 @@ def enumerate_windows(
     Raises:
       InputError: windows so wide that their trie would have millions of texts.
     """
+    trie = walk_windows(model, settings)
+    cells = np.flatnonzero(trie.codes >= 0).astype(np.int32)
+    numbers = trie.codes[cells]
+    # Every text that owns a cell has a code, so owners can be renumbered by it.
+    renumbered = np.full(len(trie.parents), -1, np.int32)
+    renumbered[numbers] = np.arange(len(numbers))
+    text_bytes, text_offsets = trie.spell(numbers)
+    owners = np.where(trie.owners < 0, -1, renumbered[trie.owners])
+    return WindowTexts(text_bytes, text_offsets, cells, owners)
+
+
+def walk_windows(model: byte_model.ByteModel, settings: window_format.WindowFormat) -> WindowTrie:
+    """Runs the model over every text of bytes that fits, whether it has a code or not.
+
+    Raises:
+      InputError: windows so wide that their trie would have millions of texts.
+    """
     widest = min(_MAX_WINDOW_BITS, _MAX_PRODUCT_BITS - 2 * settings.precision)
     if settings.window_bits > widest:
         raise errors.InputError(
@@ -68,8 +116,10 @@ def enumerate_windows(
     num_cells = 1 << settings.window_bits
     owners = np.full(num_cells, -1, np.int32)
     codes = np.full(num_cells, -1, np.int32)  # the text that has this cell as its code
+    # The empty text, which has number 0 and no parent.
     parents, symbols = [np.zeros(1, np.int32)], [np.zeros(1, np.int16)]
-    num_texts = 1  # the empty text, which has number 0 and no parent
+    first_cells, end_cells = [np.zeros(1, np.int32)], [np.full(1, num_cells, np.int32)]
+    num_texts = 1
     unit = num_cells << settings.precision
     state, cdfs = model.start(1)
     work = _Slice(None, np.array([[0, 0, 0, 0, unit, -1]], np.int64), 0)
@@ -80,6 +130,9 @@ def enumerate_windows(
             bar.update(num_owned)
             parents.append(work.texts[children[:, _PARENT], _NUMBER].astype(np.int32))
             symbols.append(children[:, _SYMBOL].astype(np.int16))
+            lows, highs = children[:, _LOW], children[:, _LOW] + children[:, _WIDTH]
+            first_cells.append((-(-lows >> settings.precision)).astype(np.int32))
+            end_cells.append((highs >> settings.precision).astype(np.int32))
             num_texts += len(children)
             waiting += [
                 # Copied, so that a waiting slice does not hold the others'.
@@ -90,7 +143,8 @@ def enumerate_windows(
                 break
             work = waiting.pop()
             state, cdfs = _run_model(model, work, settings.max_depth)
-    return _in_order_of_codes(np.concatenate(parents), np.concatenate(symbols), codes, owners)
+    arrays = (np.concatenate(parts) for parts in (parents, symbols, first_cells, end_cells))
+    return WindowTrie(*arrays, codes, owners)
 
 
 def _run_model(model: byte_model.ByteModel, work: _Slice, max_depth: int) -> tuple[Any, np.ndarray]:
@@ -130,7 +184,7 @@ def _expand(
 def _expand_texts(
     texts, cdfs, depth, precision, roundest, first_number, owners, codes, children
 ):  # fmt: skip
-    """See `equal_info._Node`, whose rules these are; `depth` is the length of `texts`."""
+    """See `window_node.WindowNode`, whose rules these are; `depth` is the length of `texts`."""
     cell_mask = (np.int64(1) << precision) - 1
     num_children, num_owned = 0, 0
     for row in range(len(texts)):
@@ -178,24 +232,6 @@ def _better_code(code, cell, roundest):
     if code < 0 or (roundest and cell & -cell > code & -code and code != 0):
         return cell
     return code
-
-
-def _in_order_of_codes(
-    parents: np.ndarray, symbols: np.ndarray, codes: np.ndarray, owners: np.ndarray
-) -> WindowTexts:
-    cells = np.flatnonzero(codes >= 0).astype(np.int32)
-    numbers = codes[cells]
-    # Every text that owns a cell has a code, so owners can be renumbered by it.
-    renumbered = np.full(len(parents), -1, np.int32)
-    renumbered[numbers] = np.arange(len(numbers))
-    lengths = np.zeros(len(parents), np.int64)
-    _fill_lengths(parents, lengths)
-    text_offsets = np.concatenate([[0], np.cumsum(lengths[numbers])])
-    text_bytes = np.empty(text_offsets[-1], np.uint8)
-    _spell(parents, symbols, numbers, text_offsets, text_bytes)
-    return WindowTexts(
-        text_bytes, text_offsets, cells, np.where(owners < 0, -1, renumbered[owners])
-    )
 
 
 @jit.jit
