@@ -18,6 +18,7 @@ _CLASSES = {
     "sentencepiece": ("sentence_piece", "SentencePiece"),
     "neural_ac": ("neural_ac", "NeuralAC"),
     "equal_info": ("equal_info", "EqualInfoWindows"),
+    "tunstall": ("tunstall", "Tunstall"),
     "window_dictionary": ("window_dictionary", "WindowDictionary"),
 }
 
