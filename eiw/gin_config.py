@@ -50,6 +50,7 @@ def build(
     Raises:
       InputError: a file that does not exist or does not parse, a name that nothing has (with the
         nearest one that does), a value of the wrong kind, or a binding that nothing reads.
+        Of files, only those without overrides are held to that.
     """
     gin.clear_config()
     gin.config._LOCATION_PREFIXES[:] = ["", *map(str, search_paths), str(folder())]
@@ -66,12 +67,16 @@ def build(
         raise errors.InputError(_explain(error)) from error
     finally:
         logger.setLevel(level)
-    unread = _names(gin.config_str()) - _names(gin.operative_config_str())
+    read = _names(gin.operative_config_str())
+    # What is read within a scope stands there with the scope, even if it was bound without.
+    read |= {name.rpartition("/")[2] for name in read}
+    # An override may make what a file says pointless (another list of methods), so with overrides
+    # only they are checked.
+    given = {binding.partition("=")[0].strip() for binding in bindings}
+    unread = (given or _names(gin.config_str())) - read
     if unread:
         name = min(unread)
-        raise errors.InputError(
-            f"gin: nothing reads {name}.{_suggestion(name, _names(gin.operative_config_str()))}"
-        )
+        raise errors.InputError(f"gin: nothing reads {name}.{_suggestion(name, read)}")
     return built, gin.operative_config_str()
 
 
@@ -87,6 +92,8 @@ def _suggestion(name: str, known: set[str]) -> str:
 def _explain(error: Exception) -> str:
     """gin's message in one line: its own dumps the whole configuration or a source excerpt."""
     message = str(error)
+    if missing := re.search(r"Could not find <class '[\w.]+?(\w+\.\w+)'> in the Gin", message):
+        return f"gin: the files say nothing about {missing.group(1)}: name the one that does too."
     name = re.search(r"(?:matching (?:reference )?'@?|parameter named ')([\w./]+)", message)
     place = re.search(r"In (file|bindings string)[^\n]*line \d+", message)
     first = message.partition("\n")[0].removesuffix(" in config string: ").rstrip(" .")

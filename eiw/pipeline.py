@@ -8,7 +8,7 @@ import dataclasses
 import os
 import pathlib
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -59,15 +59,6 @@ class Tokens:
         return [tokens.sha256 for tokens in (self.train, self.validation, self.test)]
 
 
-def held_out(split: corpus.Split, num_bytes: int) -> list[bytes]:
-    """Whole documents of some `num_bytes` together, from all over the split, in its order.
-
-    Every k-th document is taken, so that one long source does not stand for all; at least one is.
-    """
-    stride = max(1, split.total_bytes // max(1, num_bytes))
-    return [split[index] for index in range(0, len(split), stride)]
-
-
 def write_tokens(
     folder: pathlib.Path,
     compressor: base.Compressor,
@@ -87,15 +78,15 @@ def write_tokens(
     Returns:
       The held-out documents that did not come back: `{"lost_documents": ...}`.
     """
-    train: Sequence[bytes] = text["train"]
+    train: Iterable[bytes] = text["train"]
     if max_train_tokens is not None:
-        train = held_out(text["train"], _MOST_BYTES_PER_TOKEN * max_train_tokens)
-    test = held_out(text["test"], eval_bytes)
-    validation = held_out(text["validation"], eval_bytes // 4)
+        train = text["train"].sample(_MOST_BYTES_PER_TOKEN * max_train_tokens)
+    test = list(text["test"].sample(eval_bytes))
+    validation = list(text["validation"].sample(eval_bytes // 4))
     token_files.write_tokens(folder / "train", compressor, train, max_train_tokens)
     token_files.write_tokens(folder / "validation", compressor, validation)
-    token_files.write_tokens(folder / "test", compressor, test)
-    return {"lost_documents": compression.measure(compressor, test).lost_documents}
+    tokens = token_files.write_tokens(folder / "test", compressor, test)
+    return {"lost_documents": compression.count_lost(compressor, tokens, test)}
 
 
 def open_tokens(folder: pathlib.Path, compressor: base.Compressor) -> Tokens:
@@ -174,8 +165,9 @@ def m2_row(
 def device_name() -> str:
     """What the models ran on, in words."""
     kind = jax.devices()[0].device_kind
-    cores = f" x{len(os.sched_getaffinity(0))} cores" if kind.lower() == "cpu" else ""
-    return f"{jax.device_count()} x {kind}{cores}"
+    if jax.default_backend() == "cpu":
+        return f"{len(os.sched_getaffinity(0))} CPU cores"
+    return f"{jax.device_count()} x {kind}"
 
 
 def git_commit() -> str:

@@ -32,7 +32,7 @@ class Recipe(abc.ABC):
         """What reports print: `EqualInfoAC[b=16, v=65k]`."""
 
     @abc.abstractmethod
-    def build(self, text: corpus.Documents, m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         """Makes the compressor from training documents and, where it `reads_m1`, an exported M1."""
 
 
@@ -43,7 +43,7 @@ class Bytes(Recipe):
     name = "bytes"
     label = "Bytes"
 
-    def build(self, text: corpus.Documents, m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del text, m1_folder
         return raw_bytes.RawBytes()
 
@@ -62,10 +62,10 @@ class SentencePiece(Recipe):
     def label(self) -> str:
         return f"SentencePiece[{_thousands(self.vocab_size)}]"
 
-    def build(self, text: corpus.Documents, m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del m1_folder
-        return sentence_piece.train(
-            text, vocab_size=self.vocab_size, sample_bytes=self.sample_bytes
+        return sentence_piece.SentencePiece.train(
+            text.sample(self.sample_bytes), self.vocab_size, self.sample_bytes
         )
 
 
@@ -74,10 +74,10 @@ class AC(Recipe):
     """M1 drives arithmetic coding over whole blocks, its context kept (paper, 3.3)."""
 
     token_bits: int = 8
-    context: int = 64
-    """Symbols that M1 sees: its cache's length."""
-    rows: int = 64
-    """Blocks coded side by side; part of the format, as M1's program has this shape."""
+    context: int = 1024
+    """Symbols that M1 sees: the length of its cache."""
+    block_bytes: int = 10_240
+    """Text that is coded as one; all blocks of a batch take as long as the longest."""
 
     reads_m1 = True
 
@@ -89,10 +89,10 @@ class AC(Recipe):
     def label(self) -> str:
         return f"AC[v={_thousands(2**self.token_bits)}]"
 
-    def build(self, text: corpus.Documents, m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del text
-        m1 = byte_lm.ByteLM.load(m1_folder, rows=self.rows, context=self.context)
-        return neural_ac.NeuralAC(m1, token_bits=self.token_bits)
+        m1 = byte_lm.ByteLM.load(m1_folder, context=self.context)
+        return neural_ac.NeuralAC(m1, self.token_bits, self.block_bytes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,7 @@ class EqualInfoAC(Recipe):
     def label(self) -> str:
         return f"EqualInfoAC[b={self.window_bits}, v={_thousands(2**self.window_bits)}]"
 
-    def build(self, text: corpus.Documents, m1_folder: pathlib.Path) -> base.Compressor:
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del text
         return window_dictionary.compile_windows(
             byte_lm.ByteLM.load(m1_folder),

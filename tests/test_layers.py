@@ -23,9 +23,11 @@ RANKS = {
     "eiw.analysis": 7,
     "eiw.tasks": 8,
     "eiw.gin_config": 8,
-    "eiw.commands": 8,
-    "eiw.t5x": 8,
-    "eiw.main": 9,
+    "eiw.recipes": 8,
+    "eiw.pipeline": 8,
+    "eiw.commands": 9,
+    "eiw.t5x": 9,
+    "eiw.main": 10,
 }
 JAX = {"jax", "flax", "numpy"}
 THIRD_PARTIES = {
@@ -45,6 +47,8 @@ THIRD_PARTIES = {
     "eiw.analysis": {"numpy", "scipy", "matplotlib"},
     "eiw.tasks": {"seqio"},
     "eiw.gin_config": {"gin"},
+    "eiw.recipes": set(),
+    "eiw.pipeline": {"jax"},
     "eiw.commands": JAX | {"absl"},
     "eiw.t5x": JAX | {"absl", "gin", "t5x"},
     "eiw.main": {"absl"},

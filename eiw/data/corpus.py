@@ -14,11 +14,12 @@ import json
 import os
 import pathlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from eiw import atomic, errors
+from eiw.data import permutation
 
 SPLITS = ("train", "validation", "test")
 
@@ -66,6 +67,20 @@ class Split(Sequence[bytes]):
             raise IndexError(f"document {index} of {len(self)}")
         index %= len(self)
         return self.data[self.offsets[index] : self.offsets[index + 1]].tobytes()
+
+    def sample(self, num_bytes: int) -> Iterator[bytes]:
+        """Whole documents from all over the split, at least one, until `num_bytes` are reached.
+
+        Always the same ones in the same order; documents of one source lie side by side in a
+        split, so that its beginning would be no sample.
+        """
+        taken = 0
+        for index in permutation.permute(np.arange(len(self)), len(self), (0,)):
+            if taken >= max(1, num_bytes):
+                return
+            document = self[int(index)]
+            taken += len(document)
+            yield document
 
 
 class Corpus:

@@ -5,7 +5,7 @@ from typing import Any
 
 from eiw import errors, vocab
 
-REMAT_POLICIES = ("none", "dots", "full")
+_REMAT_POLICIES = ("none", "dots", "full")
 _DTYPES = ("float32", "bfloat16", "float64")
 _POSITIVE = (
     "vocab_size",
@@ -76,7 +76,7 @@ class DecoderConfig:
             raise errors.InputError(
                 f"DecoderConfig.dropout_rate is {self.dropout_rate!r}: give 0 <= rate < 1."
             )
-        for name, known in (("dtype", _DTYPES), ("remat", REMAT_POLICIES)):
+        for name, known in (("dtype", _DTYPES), ("remat", _REMAT_POLICIES)):
             if getattr(self, name) not in known:
                 raise errors.InputError(
                     f"DecoderConfig.{name} is {getattr(self, name)!r}: give one of {list(known)}."

@@ -40,7 +40,6 @@ QUICK = [
     "--gin.config.DecoderConfig.head_dim=16",
     "--gin.recipes.SentencePiece.vocab_size=300",
     "--gin.recipes.AC.max_train_tokens=2000",
-    "--gin.recipes.AC.rows=8",
     "--gin.recipes.AC.context=8",
     "--gin.smoke.Settings.eval_bytes=2000",
 ]

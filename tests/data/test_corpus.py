@@ -85,3 +85,16 @@ def test_damage_is_refused_in_one_line(tmp_path, damage):
     with pytest.raises(errors.ArtefactError) as error:
         corpus.open_corpus(tmp_path / "c")
     assert "\n" not in str(error.value)
+
+
+def test_a_sample_is_whole_documents_from_all_over(tmp_path):
+    texts = [bytes([number]) * 10 for number in range(100)]
+    documents = [("train", text) for text in texts] + [("validation", b"v"), ("test", b"t")]
+    train = corpus.write_corpus(tmp_path / "c", documents)["train"]
+    sample = list(train.sample(195))
+    assert len(sample) == len(set(sample)) == 20
+    assert set(sample) <= set(texts)
+    assert max(sample) > texts[70] and min(sample) < texts[30]
+    assert sample == list(train.sample(195))
+    assert len(list(train.sample(0))) == 1
+    assert sorted(train.sample(10**9)) == texts

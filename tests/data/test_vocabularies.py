@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from eiw import compressors, errors, vocab
 from eiw.coding import byte_model
+from eiw.compressors import window_dictionary
 from eiw.compressors.equal_info import EqualInfoWindows
+from eiw.compressors.neural_ac import NeuralAC
 from eiw.compressors.raw_bytes import RawBytes
 from eiw.data import locations, vocabularies
 
@@ -21,8 +23,20 @@ TEXTS = [
 ]
 
 
+def static_model():
+    return byte_model.StaticByteModel(np.arange(1, 257))
+
+
 def equal_info():
-    return EqualInfoWindows(byte_model.StaticByteModel(np.arange(1, 257)))
+    return EqualInfoWindows(static_model())
+
+
+def compiled():
+    return window_dictionary.compile_windows(static_model())
+
+
+def arithmetic_coding():
+    return NeuralAC(static_model())
 
 
 class WithEos(RawBytes):
@@ -37,8 +51,11 @@ class WithEos(RawBytes):
 
 VOCABULARIES = pytest.mark.parametrize(
     "vocabulary",
-    [vocabularies.CompressorVocabulary(make) for make in (RawBytes, equal_info)],
-    ids=["bytes", "equal_info"],
+    [
+        vocabularies.CompressorVocabulary(make)
+        for make in (RawBytes, equal_info, compiled, arithmetic_coding)
+    ],
+    ids=["bytes", "equal_info", "compiled", "arithmetic_coding"],
 )
 
 
