@@ -44,7 +44,8 @@ class Tunstall(base.Compressor):
         self.parse = how
         self.m1_fingerprint = m1_fingerprint
         self.vocab_size = len(texts)
-        self.name = tunstall_name(len(texts))
+        size = len(texts)
+        self.name = f"tunstall_v{size if size < 1000 else f'{size // 1000}k'}"
         self.variant = "_".join(filter(None, [fitted, how.variant]))
         self._fitted = fitted
         self._table = text_table.TextTable.from_texts(texts)
@@ -105,8 +106,3 @@ class Tunstall(base.Compressor):
             ) from error
         texts = text_table.TextTable(**contents.arrays).texts()
         return cls(texts, how, contents.config["m1_fingerprint"], contents.config["fitted"])
-
-
-def tunstall_name(vocab_size: int) -> str:
-    """As in "tunstall_v65k"."""
-    return f"tunstall_v{vocab_size if vocab_size < 1000 else f'{vocab_size // 1000}k'}"
