@@ -6,7 +6,15 @@ import pathlib
 from typing import ClassVar
 
 from eiw import byte_lm
-from eiw.compressors import base, neural_ac, raw_bytes, sentence_piece, window_dictionary
+from eiw.compressors import (
+    base,
+    neural_ac,
+    parse,
+    raw_bytes,
+    sentence_piece,
+    tunstall_fit,
+    window_dictionary,
+)
 from eiw.data import corpus
 
 
@@ -123,6 +131,41 @@ class EqualInfoAC(Recipe):
             dense=self.dense,
             own_cell=self.own_cell,
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Tunstall(Recipe):
+    """Windows whose codes are the most probable texts under M1, and ways to cut text into them."""
+
+    vocab_size: int = 1 << 16
+    how: parse.Parse = dataclasses.field(default_factory=parse.Parse)
+    """The parse; the dictionary is fitted for it."""
+    fit: tunstall_fit.Fit = dataclasses.field(default_factory=tunstall_fit.Fit)
+    """What training text decides about the dictionary: nothing, as long as M1 does."""
+
+    reads_m1 = True
+
+    @property
+    def name(self) -> str:
+        return "_".join([f"tunstall_v{_thousands(self.vocab_size)}", *self._differences])
+
+    @property
+    def label(self) -> str:
+        return f"Tunstall[{', '.join([f'v={_thousands(self.vocab_size)}', *self._differences])}]"
+
+    def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
+        return tunstall_fit.fit_tunstall(
+            byte_lm.ByteLM.load(m1_folder),
+            self.vocab_size,
+            how=self.how,
+            fit=self.fit,
+            documents=text,
+        )
+
+    @property
+    def _differences(self) -> list[str]:
+        """What sets this recipe apart from the plain one of its size."""
+        return list(filter(None, [self.fit.variant, self.how.variant]))
 
 
 def _thousands(size: int) -> str:

@@ -22,6 +22,7 @@ _CLASSES = {
     "ans": ("ans", "ANS"),
     "equal_text": ("equal_text", "EqualText"),
     "equal_info": ("equal_info", "EqualInfoWindows"),
+    "tunstall": ("tunstall", "Tunstall"),
     "window_dictionary": ("window_dictionary", "WindowDictionary"),
 }
 

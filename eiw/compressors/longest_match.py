@@ -18,12 +18,13 @@ import numpy as np
 
 from eiw.coding import jit
 
-_LABEL_BITS, _BASE_BITS, _LENGTH_BITS = 9, 23, 11
-_BASE_SHIFT = _LABEL_BITS
-_LENGTH_SHIFT = _BASE_SHIFT + _BASE_BITS
-_CODE_SHIFT = _LENGTH_SHIFT + _LENGTH_BITS
+LABEL_BITS, BASE_BITS, LENGTH_BITS = 9, 23, 11
+BASE_SHIFT = LABEL_BITS
+LENGTH_SHIFT = BASE_SHIFT + BASE_BITS
+CODE_SHIFT = LENGTH_SHIFT + LENGTH_BITS
 _EMPTY = 256
-MAX_LENGTH = (1 << _LENGTH_BITS) - 1
+MAX_LENGTH = (1 << LENGTH_BITS) - 1
+MAX_TEXTS = 1 << 20
 
 
 class LongestMatch:
@@ -31,8 +32,12 @@ class LongestMatch:
 
     Args:
       texts: distinct, none empty, of `MAX_LENGTH` bytes at most.
+<<<<<<< HEAD
       codes: int[n], below 2^20.
       advances: int[n], bytes that cutting goes on by after each text; by default all of it.
+=======
+      codes: int[n], below `MAX_TEXTS`.
+>>>>>>> tunstall
 
     Raises:
       ValueError: a single byte is missing, or a text is too long.
@@ -62,6 +67,11 @@ class LongestMatch:
         )
         self._table, self._first_two = _build_tables(nodes[:num_nodes])
 
+    @property
+    def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The double array, the words after two bytes, and int32[256] codes of single bytes."""
+        return self._table, self._first_two, self._single_codes
+
     def encode(self, data: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cuts texts that follow one another.
 
@@ -74,7 +84,7 @@ class LongestMatch:
         """
         codes = np.empty(len(data), np.int32)
         code_starts = np.empty(len(starts), np.int64)
-        _encode(data, starts, self._table, self._first_two, self._single_codes, codes, code_starts)
+        _encode(data, starts, *self.tables, codes, code_starts)
         return codes[: code_starts[-1]].copy(), code_starts
 
 
@@ -117,9 +127,9 @@ def _build_trie(joined, lengths, codes, advances, nodes):
 @jit.jit
 def _word(node, base):
     return np.uint64(
-        node[_CODE] << _CODE_SHIFT
-        | node[_LENGTH] << _LENGTH_SHIFT
-        | base << _BASE_SHIFT
+        node[_CODE] << CODE_SHIFT
+        | node[_LENGTH] << LENGTH_SHIFT
+        | base << BASE_SHIFT
         | node[_LABEL]
     )
 
@@ -189,9 +199,9 @@ def _fits(nodes, child, table, base):
 
 @jit.jit
 def _encode(data, starts, table, first_two, single_codes, codes, code_starts):
-    label_mask = np.uint64((1 << _LABEL_BITS) - 1)
-    base_mask = np.uint64((1 << _BASE_BITS) - 1)
-    length_mask = np.uint64((1 << _LENGTH_BITS) - 1)
+    label_mask = np.uint64((1 << LABEL_BITS) - 1)
+    base_mask = np.uint64((1 << BASE_BITS) - 1)
+    length_mask = np.uint64((1 << LENGTH_BITS) - 1)
     count = np.int64(0)
     for index in range(len(starts) - 1):
         code_starts[index] = count
@@ -201,14 +211,14 @@ def _encode(data, starts, table, first_two, single_codes, codes, code_starts):
             ahead = place + 2
             while ahead < end:
                 byte = np.uint64(data[ahead])
-                step = table[((word >> np.uint64(_BASE_SHIFT)) & base_mask) + byte]
+                step = table[((word >> np.uint64(BASE_SHIFT)) & base_mask) + byte]
                 if step & label_mask != byte:
                     break
                 word = step
                 ahead += 1
-            codes[count] = word >> np.uint64(_CODE_SHIFT)
+            codes[count] = word >> np.uint64(CODE_SHIFT)
             count += 1
-            place += np.int64((word >> np.uint64(_LENGTH_SHIFT)) & length_mask)
+            place += np.int64((word >> np.uint64(LENGTH_SHIFT)) & length_mask)
         if place < end:
             codes[count] = single_codes[data[place]]
             count += 1

@@ -1,6 +1,7 @@
 """The texts of a dictionary's entries, to decode from."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,6 +23,16 @@ class TextTable:
         # A wide copy may read past the last text.
         self._text_bytes = np.concatenate([text_bytes, np.zeros(_STRIDE, np.uint8)])
         self._text_offsets = text_offsets
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[bytes]) -> "TextTable":
+        """The table of these texts, in their order."""
+        offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+        return cls(np.frombuffer(b"".join(texts), np.uint8), offsets)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arguments that make this table, by name."""
+        return {"text_bytes": self._text_bytes[:-_STRIDE], "text_offsets": self._text_offsets}
 
     def texts(self) -> list[bytes]:
         """All texts, in order."""

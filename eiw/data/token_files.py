@@ -101,7 +101,9 @@ def write_tokens(
             (temporary / "ids.bin").open("wb") as file,
             progress.bar(f"Compressing with {compressor.name}", total, "B") as bar,
         ):
-            for group in _groups(documents):
+            # A code is a byte or more: smaller groups, where few tokens are wanted, end soon after.
+            group_bytes = min(_GROUP_BYTES, max_tokens or _GROUP_BYTES)
+            for group in _groups(documents, group_bytes):
                 codes = compressor.encode_batch(group)
                 group_lengths = np.array([len(code) + 1 for code in codes], np.int64)
                 kept = len(codes)
@@ -168,13 +170,13 @@ def open_tokens(folder: str | os.PathLike, *, expect_fingerprint: str | None = N
     return tokens
 
 
-def _groups(documents: Iterable[bytes]) -> Iterator[list[bytes]]:
+def _groups(documents: Iterable[bytes], group_bytes: int) -> Iterator[list[bytes]]:
     group: list[bytes] = []
     size = 0
     for document in documents:
         group.append(document)
         size += len(document)
-        if size >= _GROUP_BYTES or len(group) == _GROUP_DOCUMENTS:
+        if size >= group_bytes or len(group) == _GROUP_DOCUMENTS:
             yield group
             group, size = [], 0
     if group:
