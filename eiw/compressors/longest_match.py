@@ -32,12 +32,8 @@ class LongestMatch:
 
     Args:
       texts: distinct, none empty, of `MAX_LENGTH` bytes at most.
-<<<<<<< HEAD
-      codes: int[n], below 2^20.
-      advances: int[n], bytes that cutting goes on by after each text; by default all of it.
-=======
       codes: int[n], below `MAX_TEXTS`.
->>>>>>> tunstall
+      advances: int[n], bytes that cutting goes on by after each text; by default all of it.
 
     Raises:
       ValueError: a single byte is missing, or a text is too long.
