@@ -15,4 +15,5 @@ make_venv test
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 "$PYTHON" -m ruff check --quiet .
 "$PYTHON" -m ruff format --check --quiet .
-exec "$PYTHON" -m pytest "$@"
+# A file stays in one process: its tests share what they compiled.
+exec "$PYTHON" -m pytest -n 2 --dist loadfile "$@"
