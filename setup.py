@@ -40,6 +40,6 @@ setuptools.setup(
     package_dir={"eiw.tasks": "tasks", "eiw.gin": "gin"},
     package_data={"eiw.gin": ["*.gin", "*/*.gin"]},
     install_requires=BASE,
-    extras_require={"seqio": SEQIO, "smoke": [], "test": TEST},
+    extras_require={"seqio": SEQIO, "test": TEST},
     entry_points={"console_scripts": ["eiw=eiw.main:main"]},
 )
