@@ -52,6 +52,10 @@ class ArithmeticEncoder:
         """
         _encode(self._registers, self._bits, rows, cdfs, symbols, self._precision)
 
+    def encode_run(self, row: int, cdf: np.ndarray, symbols: np.ndarray) -> None:
+        """Codes symbols int64[n] one after another, all with the same CDF, uint32[A + 1]."""
+        _encode_run(self._registers[row], self._bits[row], cdf, symbols, self._precision)
+
     def finish(self, row: int) -> np.ndarray:
         """Ends a row: all its bits, uint8[n] of 0 and 1."""
         length = _write_tail(self._registers[row], self._bits[row])
@@ -82,6 +86,15 @@ class ArithmeticDecoder:
         symbols = np.empty(len(rows), np.int64)
         _decode(self._registers, self._bits, self._starts, rows, cdfs, self._precision, symbols)
         return symbols
+
+    def decode_run(self, row: int, cdf: np.ndarray, limit: int, stop: int) -> np.ndarray:
+        """Symbols int64[n] with the same CDF: at most `limit`, the last of them `stop` if met."""
+        symbols = np.empty(limit, np.int64)
+        start = self._starts[row]
+        count = _decode_run(
+            self._registers[row], self._bits, start, cdf, self._precision, stop, symbols
+        )
+        return symbols[:count]
 
     def finish(self, row: int, alignment: int) -> int:
         """Ends a row: the place in `bits` where the next one can begin, a multiple of `alignment`.
@@ -179,17 +192,28 @@ def _write_tail(registers, bits):
 
 
 @jit.jit
+def _encode_symbol(registers, bits, cdf, symbol, precision):
+    _narrow(registers, cdf, symbol, precision)
+    kind = _next_shift(registers)
+    while kind >= 0:
+        pending = np.int64(registers[_PENDING])
+        _shift(registers, kind)
+        if kind != 2:
+            _put(bits, np.int64(registers[_SHIFTS]), kind, pending)
+        kind = _next_shift(registers)
+
+
+@jit.jit
 def _encode(all_registers, all_bits, rows, cdfs, symbols, precision):
     for index in range(len(rows)):
-        registers, bits = all_registers[rows[index]], all_bits[rows[index]]
-        _narrow(registers, cdfs[index], symbols[index], precision)
-        kind = _next_shift(registers)
-        while kind >= 0:
-            pending = np.int64(registers[_PENDING])
-            _shift(registers, kind)
-            if kind != 2:
-                _put(bits, np.int64(registers[_SHIFTS]), kind, pending)
-            kind = _next_shift(registers)
+        row = rows[index]
+        _encode_symbol(all_registers[row], all_bits[row], cdfs[index], symbols[index], precision)
+
+
+@jit.jit
+def _encode_run(registers, bits, cdf, symbols, precision):
+    for symbol in symbols:
+        _encode_symbol(registers, bits, cdf, symbol, precision)
 
 
 @jit.jit
@@ -201,19 +225,36 @@ def _read_first_digits(all_registers, bits, starts):
 
 
 @jit.jit
+def _decode_symbol(registers, bits, start, cdf, precision):
+    size = registers[_HIGH] - registers[_LOW] + _ONE
+    # The count of 2^P that the value falls into: the last whose lower end is not above it.
+    offset = registers[_VALUE] - registers[_LOW] + _ONE
+    count = ((offset << np.uint64(precision)) - _ONE) // size
+    symbol = np.searchsorted(cdf, np.uint32(count), side="right") - 1
+    _narrow(registers, cdf, symbol, precision)
+    kind = _next_shift(registers)
+    while kind >= 0:
+        place = start + 32 + np.int64(registers[_SHIFTS])
+        digit = np.uint64(bits[place]) if place < len(bits) else np.uint64(0)
+        offset = _shift(registers, kind)
+        registers[_VALUE] = ((registers[_VALUE] - offset) << _ONE) | digit
+        kind = _next_shift(registers)
+    return symbol
+
+
+@jit.jit
 def _decode(all_registers, bits, starts, rows, cdfs, precision, symbols):
     for index in range(len(rows)):
-        registers, cdf = all_registers[rows[index]], cdfs[index]
-        size = registers[_HIGH] - registers[_LOW] + _ONE
-        # The count of 2^P that the value falls into: the last whose lower end is not above it.
-        offset = registers[_VALUE] - registers[_LOW] + _ONE
-        count = ((offset << np.uint64(precision)) - _ONE) // size
-        symbols[index] = np.searchsorted(cdf, np.uint32(count), side="right") - 1
-        _narrow(registers, cdf, symbols[index], precision)
-        kind = _next_shift(registers)
-        while kind >= 0:
-            place = starts[rows[index]] + 32 + np.int64(registers[_SHIFTS])
-            digit = np.uint64(bits[place]) if place < len(bits) else np.uint64(0)
-            offset = _shift(registers, kind)
-            registers[_VALUE] = ((registers[_VALUE] - offset) << _ONE) | digit
-            kind = _next_shift(registers)
+        row = rows[index]
+        symbols[index] = _decode_symbol(
+            all_registers[row], bits, starts[row], cdfs[index], precision
+        )
+
+
+@jit.jit
+def _decode_run(registers, bits, start, cdf, precision, stop, symbols):
+    for index in range(len(symbols)):
+        symbols[index] = _decode_symbol(registers, bits, start, cdf, precision)
+        if symbols[index] == stop:
+            return index + 1
+    return len(symbols)

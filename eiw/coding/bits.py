@@ -11,6 +11,9 @@ import numpy as np
 
 from eiw import errors
 
+# Tokens pass through big-endian words of this many bits, which numpy packs at memory speed.
+_WORD = 32
+
 
 class BitWriter:
     """Collects unsigned integers of any width, one after another."""
@@ -64,10 +67,16 @@ class BitReader:
 
 
 def bits_to_tokens(bits: np.ndarray, token_bits: int) -> np.ndarray:
-    """Cuts bits (any integers 0 or 1, [n]) into int32[ceil(n / token_bits)], zeros at the end."""
+    """Cuts bits (any integers 0 or 1, [n]) into int32[ceil(n / token_bits)], zeros at the end.
+
+    Raises:
+      ValueError: tokens of more than 31 bits.
+    """
+    if not 1 <= token_bits < _WORD:
+        raise ValueError(f"tokens of {token_bits} bits are no int32")
     rows = np.pad(bits, (0, -len(bits) % token_bits)).reshape(-1, token_bits)
-    weights = np.left_shift(np.int32(1), np.arange(token_bits - 1, -1, -1, dtype=np.int32))
-    return rows.astype(np.int32) @ weights
+    words = np.packbits(np.pad(rows, ((0, 0), (_WORD - token_bits, 0))), axis=1)
+    return words.view(">u4").reshape(-1).astype(np.int32)
 
 
 def tokens_to_bits(tokens: np.ndarray, token_bits: int) -> np.ndarray:
@@ -82,6 +91,5 @@ def tokens_to_bits(tokens: np.ndarray, token_bits: int) -> np.ndarray:
             f"Token ids must be in 0..{(1 << token_bits) - 1}; "
             f"these reach from {tokens.min()} to {tokens.max()}."
         )
-    shifts = np.arange(token_bits - 1, -1, -1, dtype=np.int64)
-    bits = tokens.astype(np.int64).reshape(-1, 1) >> shifts.reshape(1, -1) & 1
-    return bits.astype(np.uint8).reshape(-1)
+    words = np.unpackbits(tokens.astype(">u4").view(np.uint8)).reshape(-1, _WORD)
+    return words[:, _WORD - token_bits :].reshape(-1)

@@ -8,11 +8,12 @@ fixed shape.)
 
 import importlib
 import pathlib
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
 
-from eiw import errors
+from eiw import errors, vocab
 from eiw.coding import array_folder, cdf
 from eiw.coding.ngram_byte_model import NgramByteModel
 
@@ -54,6 +55,9 @@ class StaticByteModel:
 
     Args:
       counts: int[A], of each symbol in the training data; every symbol gets at least one share.
+
+    Attributes:
+      cdf: the only one that it gives, uint32[A + 1]; read it to code without a call per symbol.
     """
 
     kind = "static"
@@ -66,12 +70,27 @@ class StaticByteModel:
             self.kind, _STATIC_FORMAT_VERSION, {"precision": precision}, {"counts": counts}
         )
         self.fingerprint = self._contents.fingerprint
-        self._cdf = cdf.cdf_from_weights(counts, precision)
+        self.cdf = cdf.cdf_from_weights(counts, precision)
+
+    @classmethod
+    def fit(cls, documents: Iterable[bytes], precision: int = cdf.PRECISION) -> "StaticByteModel":
+        """Counts the bytes of `documents`, each followed by EOS.
+
+        Raises:
+          InputError: there are no documents.
+        """
+        counts = np.zeros(vocab.ALPHABET_SIZE, np.int64)
+        for document in documents:
+            counts += np.bincount(np.frombuffer(document, np.uint8), minlength=len(counts))
+            counts[vocab.EOS_SYMBOL] += 1
+        if not counts.any():
+            raise errors.InputError("No documents to count the bytes of: give at least one.")
+        return cls(counts, precision)
 
     # A state is the number of rows: there is nothing else to know.
 
     def start(self, rows: int) -> tuple[int, np.ndarray]:
-        return rows, np.tile(self._cdf, (rows, 1))
+        return rows, np.tile(self.cdf, (rows, 1))
 
     def advance(self, state: int, symbols: np.ndarray) -> tuple[int, np.ndarray]:
         return self.start(state)

@@ -15,8 +15,12 @@ from eiw.compressors.base import Compressor
 
 _CLASSES = {
     "bytes": ("raw_bytes", "RawBytes"),
+    "gzip": ("gzip_bits", "GZip"),
     "sentencepiece": ("sentence_piece", "SentencePiece"),
     "neural_ac": ("neural_ac", "NeuralAC"),
+    "huffman": ("huffman", "Huffman"),
+    "ans": ("ans", "ANS"),
+    "equal_text": ("equal_text", "EqualText"),
     "equal_info": ("equal_info", "EqualInfoWindows"),
     "window_dictionary": ("window_dictionary", "WindowDictionary"),
 }

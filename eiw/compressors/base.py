@@ -101,3 +101,21 @@ def checked_codes(codes: np.ndarray, vocab_size: int) -> np.ndarray:
             f"{codes.max()}. Were the special ids taken off?"
         )
     return codes.astype(np.int64)
+
+
+def checked_token_bits(token_bits: int) -> int:
+    """`token_bits`, once it is one that streams of bits are cut into: 1, 8 or 16.
+
+    One bit a token is the paper's control (5.1): the raw bits of arithmetic coding, vocabulary 2.
+
+    Raises:
+      InputError: it is another.
+    """
+    if token_bits not in (1, 8, 16):
+        raise errors.InputError(f"token_bits={token_bits} must be 1, 8 or 16.")
+    return token_bits
+
+
+def size_label(vocab_size: int) -> str:
+    """A vocabulary's size as names have it: "v256", "v65k"."""
+    return f"v{vocab_size if vocab_size < 1000 else f'{vocab_size // 1000}k'}"

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from eiw import errors
+from eiw.compressors import base
 
 # How an interval is refined. A file made with another function has other codes, so it is named in
 # every header:
@@ -56,8 +57,7 @@ class WindowFormat:
     @property
     def name(self) -> str:
         """As in "equal_info_b16_v65k"."""
-        size = 1 << self.token_bits
-        return f"equal_info_b{self.window_bits}_v{size if size < 1000 else f'{size // 1000}k'}"
+        return f"equal_info_b{self.window_bits}_{base.size_label(1 << self.token_bits)}"
 
     def to_config(self) -> dict[str, Any]:
         """JSON values, with the interval function."""

@@ -77,3 +77,30 @@ def ngrams():
 def peaked():
     """The highest probability that the precision allows for one byte: the longest chains."""
     return byte_model.StaticByteModel(np.where(np.arange(256) == ord("a"), 1 << 39, 0))
+
+
+@pytest.fixture(scope="session")
+def check_round_trips():
+    """Says whether many generated texts come back; for the slow tests of every compressor."""
+
+    def check(compressor, count, seed=0, batch=500):
+        generator = np.random.default_rng(seed)
+        for first in range(0, count, batch):
+            texts = [_generated_text(generator) for _ in range(first, min(first + batch, count))]
+            assert compressor.decode_batch(compressor.encode_batch(texts)) == texts
+
+    return check
+
+
+def _generated_text(generator):
+    """Short texts of four sorts: any bytes, few different ones, pieces of prose, all the same."""
+    length = int(generator.integers(0, 40))
+    sort = generator.integers(4)
+    if sort == 0:
+        return generator.integers(0, 256, length).astype(np.uint8).tobytes()
+    if sort == 1:
+        return generator.choice([0, 32, 97, 255], length).astype(np.uint8).tobytes()
+    if sort == 2:
+        start = generator.integers(len(TEXT) - length)
+        return TEXT[start : start + length]
+    return bytes([generator.integers(256)]) * length
