@@ -4,6 +4,7 @@ A kill leaves at most a `NAME.tmp-PID` beside the target, which no reader opens.
 """
 
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
@@ -27,8 +28,8 @@ def replace_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except PermissionError as error:
-        raise errors.InputError(_no_permission(error.filename or path)) from error
+    except OSError as error:
+        raise _explained(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -50,8 +51,8 @@ def replace_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         # a reader then finds nothing, never half of something.
         shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
-    except PermissionError as error:
-        raise errors.InputError(_no_permission(error.filename or path)) from error
+    except OSError as error:
+        raise _explained(error, path) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -65,12 +66,22 @@ def make_folder(path: str | os.PathLike) -> pathlib.Path:
     path = pathlib.Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except PermissionError as error:
-        raise errors.InputError(_no_permission(path)) from error
     except (FileExistsError, NotADirectoryError) as error:
         raise errors.InputError(f"{path} cannot be a folder: a file stands in the way.") from error
+    except FileNotFoundError as error:
+        raise errors.InputError(f"{path} cannot be made: choose another folder.") from error
+    except OSError as error:
+        raise _explained(error, path) from error
     return path
 
 
-def _no_permission(path: str | os.PathLike) -> str:
-    return f"No permission to write {path}: choose another folder, or change its permissions."
+def _explained(error: OSError, path: pathlib.Path) -> Exception:
+    """What a user can do about it; an error of the block itself stays as it is."""
+    place = error.filename or path
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return errors.InputError(
+            f"No permission to write {place}: choose another folder, or change its permissions."
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return errors.InputError(f"The disk is full: no room for {place}. Free some and run again.")
+    return error

@@ -92,6 +92,8 @@ def _suggestion(name: str, known: set[str]) -> str:
 def _explain(error: Exception) -> str:
     """gin's message in one line: its own dumps the whole configuration or a source excerpt."""
     message = str(error)
+    if missing := re.search(r"Could not find <class '[\w.]+?(\w+\.\w+)'> in the Gin", message):
+        return f"gin: the files say nothing about {missing.group(1)}: name the one that does too."
     name = re.search(r"(?:matching (?:reference )?'@?|parameter named ')([\w./]+)", message)
     place = re.search(r"In (file|bindings string)[^\n]*line \d+", message)
     first = message.partition("\n")[0].removesuffix(" in config string: ").rstrip(" .")

@@ -3,7 +3,9 @@
 import difflib
 import importlib
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from absl import flags
@@ -20,6 +22,8 @@ COMMANDS = {
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130
+# What absl adds to every set of flags.
+_ABSL_FLAGS = {flag.help for flag in flags.FlagValues()._flags().values()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,21 +45,19 @@ def _run(name: str, argv: Sequence[str]) -> int:
     command = importlib.import_module(f"eiw.commands.{name}")
     values = flags.FlagValues()
     flags.DEFINE_boolean("debug", False, "Show the traceback of an error.", flag_values=values)
-    flags.DEFINE_boolean(
-        "help", False, "Show this help.", short_name="h", allow_override=True, flag_values=values
-    )
     command.define_flags(values)
+    # Before parsing, which insists on required flags.
+    if not {"--help", "-h"}.isdisjoint(argv):
+        print(f"{command.__doc__.strip()}\n\nFlags:\n{_flags_help(values)}")
+        return 0
     try:
         rest = values([f"eiw {name}", *_rewrite_gin_flags(argv)])[1:]
-        if values.help:
-            print(f"{command.__doc__.strip()}\n\nFlags:\n{values.get_help(prefix='')}")
-            return 0
         # Some commands choose among several jobs: `eiw evaluate flops`.
         chosen = [_choose(rest, command.ARGUMENTS)] if hasattr(command, "ARGUMENTS") else []
         if rest[len(chosen) :]:
             raise flags.Error(f"unexpected argument {rest[len(chosen)]!r}")
     except flags.Error as error:
-        print(f"eiw {name}: {error}; see `eiw {name} --help`", file=sys.stderr)
+        print(f"eiw {name}: {_one_line(error)}; see `eiw {name} --help`", file=sys.stderr)
         return 2
     try:
         command.run(values, *chosen)
@@ -75,6 +77,27 @@ def _run(name: str, argv: Sequence[str]) -> int:
             line = f"{type(error).__name__}: {line} (--debug shows where)"
         print(f"eiw {name}: error: {line}", file=sys.stderr)
         return 1
+
+
+def _one_line(error: flags.Error) -> str:
+    """absl's message; of required flags it has a line each."""
+    missing = re.findall(r"^flag (--\w+)=None: .*other than None", str(error), re.MULTILINE)
+    return f"give {', '.join(missing)}" if missing else " ".join(str(error).split())
+
+
+def _flags_help(values: flags.FlagValues) -> str:
+    """Every flag of the command with its default, in the order of their names."""
+    lines = []
+    for name in sorted(values):
+        flag = values[name]
+        if flag.help in _ABSL_FLAGS:
+            continue
+        default = "" if flag.default in (None, [], False, "") else f" (default {flag.default})"
+        spelt = f"--[no]{name}" if flag.boolean else f"--{name}"
+        lines.append(
+            textwrap.fill(f"  {spelt}: {flag.help}{default}", 88, subsequent_indent=" " * 6)
+        )
+    return "\n".join(lines)
 
 
 def _choose(rest: Sequence[str], choices: Sequence[str]) -> str:

@@ -85,8 +85,8 @@ def write_tokens(
     validation = list(text["validation"].sample(eval_bytes // 4))
     token_files.write_tokens(folder / "train", compressor, train, max_train_tokens)
     token_files.write_tokens(folder / "validation", compressor, validation)
-    token_files.write_tokens(folder / "test", compressor, test)
-    return {"lost_documents": compression.measure(compressor, test).lost_documents}
+    tokens = token_files.write_tokens(folder / "test", compressor, test)
+    return {"lost_documents": compression.count_lost(compressor, tokens, test)}
 
 
 def open_tokens(folder: pathlib.Path, compressor: base.Compressor) -> Tokens:
@@ -165,8 +165,9 @@ def m2_row(
 def device_name() -> str:
     """What the models ran on, in words."""
     kind = jax.devices()[0].device_kind
-    cores = f" x{len(os.sched_getaffinity(0))} cores" if kind.lower() == "cpu" else ""
-    return f"{jax.device_count()} x {kind}{cores}"
+    if jax.default_backend() == "cpu":
+        return f"{len(os.sched_getaffinity(0))} CPU cores"
+    return f"{jax.device_count()} x {kind}"
 
 
 def git_commit() -> str:

@@ -76,6 +76,8 @@ class AC(Recipe):
     token_bits: int = 8
     context: int = 1024
     """Symbols that M1 sees: the length of its cache."""
+    block_bytes: int = 10_240
+    """Text that is coded as one; all blocks of a batch take as long as the longest."""
 
     reads_m1 = True
 
@@ -90,7 +92,7 @@ class AC(Recipe):
     def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del text
         m1 = byte_lm.ByteLM.load(m1_folder, context=self.context)
-        return neural_ac.NeuralAC(m1, token_bits=self.token_bits)
+        return neural_ac.NeuralAC(m1, self.token_bits, self.block_bytes)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,14 +83,14 @@ class Compressor(abc.ABC):
 
 
 def checked_codes(codes: np.ndarray, vocab_size: int) -> np.ndarray:
-    """`codes` as int64[n], once they are known to be codes.
+    """`codes` as int32[n], once they are known to be codes; the array itself where it can be.
 
     Raises:
       InputError: one is not in 0 .. vocab_size - 1, or they are no list of integers.
     """
     codes = np.asarray(codes)
     if codes.size == 0:
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int32)
     if codes.ndim != 1 or codes.dtype.kind not in "iu":
         raise errors.InputError(
             f"Codes must be a list of integers, not {codes.dtype}{list(codes.shape)}."
@@ -100,7 +100,7 @@ def checked_codes(codes: np.ndarray, vocab_size: int) -> np.ndarray:
             f"Codes must be in 0..{vocab_size - 1}; these reach from {codes.min()} to "
             f"{codes.max()}. Were the special ids taken off?"
         )
-    return codes.astype(np.int64)
+    return codes.astype(np.int32, copy=False)
 
 
 def checked_token_bits(token_bits: int) -> int:

@@ -121,8 +121,9 @@ class WindowDictionary(base.Compressor):
             raise errors.InputError(
                 f"{len(codes)} tokens are no whole number of windows of {per_window} tokens."
             )
-        cells = np.zeros(len(codes) // per_window, np.int64)
-        for column in codes.reshape(-1, per_window).T:
+        columns = codes.reshape(-1, per_window).T
+        cells = columns[0]
+        for column in columns[1:]:
             cells = cells << self.format.token_bits | column
         entries = self._owners[cells]
         if entries.size and entries.min() < 0:

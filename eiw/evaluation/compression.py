@@ -4,7 +4,10 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
 
-from eiw import compressors, errors, progress
+import numpy as np
+
+from eiw import compressors, errors, progress, vocab
+from eiw.data import token_files
 
 _BATCH_DOCUMENTS = 256  # neural decoders run as many rows at a time
 
@@ -56,6 +59,26 @@ def measure(compressor: compressors.Compressor, documents: Iterable[bytes]) -> C
             counts = Compression(*map(sum, zip(dataclasses.astuple(counts), added, strict=True)))
             bar.update(size)
     return counts
+
+
+def count_lost(
+    compressor: compressors.Compressor, tokens: token_files.TokenFile, documents: Sequence[bytes]
+) -> int:
+    """Documents that do not come back from what `write_tokens` made of them."""
+    lost = 0
+    with progress.bar(f"Reading back {compressor.name}", sum(map(len, documents)), "B") as bar:
+        for start in range(0, len(documents), _BATCH_DOCUMENTS):
+            batch = documents[start : start + _BATCH_DOCUMENTS]
+            bounds = tokens.offsets[start : start + len(batch) + 1]
+            # EOS, the last id of each document, is no code.
+            codes = [
+                tokens.ids[first : end - 1].astype(np.int32) - vocab.NUM_SPECIAL_IDS
+                for first, end in itertools.pairwise(bounds)
+            ]
+            decoded = _decode(compressor, codes)
+            lost += sum(text != back for text, back in zip(batch, decoded, strict=True))
+            bar.update(sum(map(len, batch)))
+    return lost
 
 
 def _decode(compressor: compressors.Compressor, encoded: Sequence) -> list[bytes | None]:

@@ -39,7 +39,7 @@ class TrainConfig:
       evaluate_every: steps between evaluations; 0: none.
       keep: checkpoints that stay on disk.
       mesh: sizes of the mesh's axes, see `sharding.make_mesh`.
-      loss_chunk_tokens: see `step.make_train_step`.
+      loss_chunk_logits: see `step.make_train_step`.
 
     Raises:
       InputError: a number that makes no sense.
@@ -55,10 +55,10 @@ class TrainConfig:
     evaluate_every: int = 0
     keep: int = 2
     mesh: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    loss_chunk_tokens: int = 512
+    loss_chunk_logits: int = 2**25
 
     def __post_init__(self) -> None:
-        for name in ("steps", "log_every", "checkpoint_every", "keep", "loss_chunk_tokens"):
+        for name in ("steps", "log_every", "checkpoint_every", "keep", "loss_chunk_logits"):
             if getattr(self, name) < 1:
                 raise errors.InputError(
                     f"TrainConfig.{name} must be at least 1, not {getattr(self, name)}."
@@ -156,14 +156,14 @@ class _Run:
         pending: collections.deque = collections.deque()
         clock = tallies.Clock()
         train_step = None
-        with metrics.MetricsLog(self.run_dir, done, config.steps) as log:
+        with metrics.MetricsLog(self.run_dir, done, config.steps, config.max_seconds) as log:
 
             def read(most: int) -> None:
                 """Reads metrics until at most `most` steps are still on their way."""
                 while len(pending) > most:
                     number, values = pending.popleft()
                     tally.add(number, jax.device_get(values))
-                    log.advance()
+                    log.advance(self._seconds())
                     if number % config.log_every == 0:
                         log.write(number, tally.mean() | clock.rates(number, tally.tokens))
 
@@ -202,7 +202,7 @@ class _Run:
     def _compile(self, current: state.TrainState, batch: step.Batch) -> Any:
         config = self.config
         train_step = step.make_train_step(
-            self.blueprint, z_loss=config.z_loss, loss_chunk_tokens=config.loss_chunk_tokens
+            self.blueprint, z_loss=config.z_loss, loss_chunk_logits=config.loss_chunk_logits
         )
         return train_step.lower(current, batch).compile()
 

@@ -12,7 +12,9 @@ from eiw import atomic, errors, progress
 class MetricsLog:
     """Writes each step's numbers to three places. Close it, or use it as a context manager."""
 
-    def __init__(self, run_dir: pathlib.Path, step: int, total_steps: int) -> None:
+    def __init__(
+        self, run_dir: pathlib.Path, step: int, total_steps: int, total_seconds: float | None = None
+    ) -> None:
         """Opens the log of a run that stands at `step`; what it wrote later on is taken back.
 
         A killed run has logged steps that its last checkpoint does not know, and will log them
@@ -22,6 +24,7 @@ class MetricsLog:
           run_dir: the run's folder.
           step: updates made so far.
           total_steps: updates planned, for the progress bar.
+          total_seconds: where not None the bar shows these instead, as the time is what ends.
 
         Raises:
           InputError: the folder cannot be written.
@@ -35,9 +38,14 @@ class MetricsLog:
         self._board = tensorboardX.SummaryWriter(
             str(run_dir / "tensorboard"), purge_step=step + 1 if step else None
         )
-        self._bar = progress.bar(f"train {run_dir.name}", total=total_steps, unit="step")
-        # The rate on the bar is of this process's own steps.
-        self._bar.initial = self._bar.n = step
+        self._by_seconds = total_seconds is not None
+        self._step, self._numbers = step, {}
+        if self._by_seconds:
+            self._bar = progress.bar(f"train {run_dir.name}", total=total_seconds, unit="s")
+        else:
+            self._bar = progress.bar(f"train {run_dir.name}", total=total_steps, unit="step")
+            # The rate on the bar is of this process's own steps.
+            self._bar.initial = self._bar.n = step
         self._bar.refresh()
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -46,11 +54,17 @@ class MetricsLog:
         self._file.flush()
         for name, number in values.items():
             self._board.add_scalar(name, number, step)
-        self._bar.set_postfix({name: f"{number:.4g}" for name, number in values.items()})
+        self._numbers |= {name: f"{number:.4g}" for name, number in values.items()}
 
-    def advance(self) -> None:
-        """Moves the progress bar by a step."""
-        self._bar.update(1)
+    def advance(self, seconds: float) -> None:
+        """Moves the progress bar by a step, to the run's `seconds` so far."""
+        self._step += 1
+        self._bar.set_postfix({"step": self._step} | self._numbers, refresh=False)
+        if self._by_seconds:
+            # Steps that overrun the budget do not overrun the bar.
+            self._bar.update(min(seconds, self._bar.total) - self._bar.n)
+        else:
+            self._bar.update(1)
 
     def close(self) -> None:
         """Closes the files and leaves the bar as it stands."""

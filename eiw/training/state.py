@@ -71,9 +71,15 @@ def blueprint(
       InputError: the mesh does not divide a parameter.
     """
     key = jax.random.key(0)
-    axes = sharding.parameter_axes(jax.eval_shape(lambda: _init_variables(model, key)))
+    variables = jax.eval_shape(lambda: _init_variables(model, key))
+    params, axes = variables["params"], sharding.parameter_axes(variables)
     transform = factory(axes)
-    shapes = jax.eval_shape(lambda: _init(model, transform, key))
+    shapes = TrainState(
+        step=jax.ShapeDtypeStruct((), jnp.int32),
+        params=params,
+        optimizer=jax.eval_shape(transform.init, params),
+        key=jax.eval_shape(lambda: jax.random.key_data(key)),
+    )
     state_axes = TrainState(
         step=(),
         params=axes,

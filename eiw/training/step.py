@@ -16,7 +16,7 @@ Metrics = dict[str, jax.Array]
 
 
 def make_train_step(
-    blueprint: state.Blueprint, *, z_loss: float = 1e-4, loss_chunk_tokens: int = 512
+    blueprint: state.Blueprint, *, z_loss: float = 1e-4, loss_chunk_logits: int = 2**25
 ) -> Callable[[state.TrainState, Batch], tuple[state.TrainState, Metrics]]:
     """The jitted train step: state, batch -> state, metrics. It consumes the state it is given.
 
@@ -26,7 +26,7 @@ def make_train_step(
     Args:
       blueprint: network, optimizer and mesh.
       z_loss: coefficient of the z-loss.
-      loss_chunk_tokens: tokens on each device whose logits exist at the same time.
+      loss_chunk_logits: logits that a device holds at the same time, at least one position's.
 
     Returns:
       A function whose metrics are scalars that stay on the device until they are read: `nats`,
@@ -46,6 +46,7 @@ def make_train_step(
             method=decoder.Decoder.hidden,
         )
         rows = -(-hidden_BTD.shape[0] // batch_parts)
+        chunk_length = loss_chunk_logits // (rows * model.config.padded_vocab_size)
         total, sums = losses.cross_entropy(
             hidden_BTD,
             decoder.Decoder.head_kernel(params),
@@ -53,7 +54,7 @@ def make_train_step(
             batch["decoder_loss_weights"],
             vocab_size=model.config.vocab_size,
             z_loss=z_loss,
-            chunk_length=max(1, loss_chunk_tokens // rows),
+            chunk_length=max(1, chunk_length),
         )
         # A batch of padding alone has no mean; its gradient is zero.
         return total / jnp.maximum(sums.weight, 1), sums

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from eiw import errors
+from eiw.data import token_files
 from eiw.evaluation import compression
 
 
@@ -14,6 +15,8 @@ class Pairs:
     loses: bytes = b""
     refuses: bytes = b""
     name: str = "pairs"
+    vocab_size: int = 1 << 16
+    fingerprint: str = "pairs"
 
     def encode_batch(self, texts: list[bytes]) -> list[np.ndarray]:
         return [np.frombuffer(text + b" " * (len(text) % 2), np.uint16) for text in texts]
@@ -48,6 +51,15 @@ def test_batches_change_nothing(monkeypatch):
     whole = compression.measure(Pairs(loses=b"y"), DOCUMENTS * 5)
     monkeypatch.setattr(compression, "_BATCH_DOCUMENTS", 3)
     assert compression.measure(Pairs(loses=b"y"), DOCUMENTS * 5) == whole
+
+
+@pytest.mark.parametrize(
+    ("losing", "lost"), [({}, 0), ({"loses": b"b"}, 2), ({"refuses": b"b"}, 2)]
+)
+def test_a_token_file_is_read_back(tmp_path, monkeypatch, losing, lost):
+    monkeypatch.setattr(compression, "_BATCH_DOCUMENTS", 3)
+    tokens = token_files.write_tokens(tmp_path / "tokens", Pairs(), DOCUMENTS)
+    assert compression.count_lost(Pairs(**losing), tokens, DOCUMENTS) == lost
 
 
 def test_no_tokens_have_no_ratio():

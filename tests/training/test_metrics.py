@@ -39,3 +39,11 @@ def test_a_damaged_line_elsewhere_is_named(tmp_path):
     path.write_text(path.read_text().replace('"step": 2', '"stop": 2'))
     with pytest.raises(errors.ArtefactError, match=r"Line 1 of .*metrics\.jsonl is damaged"):
         write(tmp_path, 4, [6])
+
+
+def test_a_budget_of_seconds_is_what_the_bar_shows(tmp_path, capsys):
+    with metrics.MetricsLog(tmp_path, 0, 1_000_000, total_seconds=2.0) as log:
+        log.advance(1.0)
+        log.advance(5.0)
+    shown = capsys.readouterr().err.replace("\r", "\n").splitlines()[-1]
+    assert "100%" in shown and "step=2" in shown

@@ -80,15 +80,14 @@ def test_stacked_layers_update_as_if_each_stood_alone(axes, stack):
     stacked_transform = optimizer.adafactor({"w": (stack, *axes)})
     stacked = {"w": np.stack(layers)}
     stacked_state = stacked_transform.init(stacked)
+    update, stacked_update = jax.jit(transform.update), jax.jit(stacked_transform.update)
     for step in range(steps):
         grads = [gradients(shape, step * 3 + n).astype(np.float32) for n in range(3)]
         if len(shape) == 1:
             grads = [grad[: shape[0], 0] for grad in grads]
-        updates, state = transform.update(dict(zip(apart, grads, strict=True)), state, apart)
+        updates, state = update(dict(zip(apart, grads, strict=True)), state, apart)
         apart = optax.apply_updates(apart, updates)
-        updates, stacked_state = stacked_transform.update(
-            {"w": np.stack(grads)}, stacked_state, stacked
-        )
+        updates, stacked_state = stacked_update({"w": np.stack(grads)}, stacked_state, stacked)
         stacked = optax.apply_updates(stacked, updates)
     for number in range(3):
         np.testing.assert_allclose(stacked["w"][number], apart[f"layer_{number}"], rtol=2e-6)

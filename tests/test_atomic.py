@@ -1,0 +1,70 @@
+"""Whole or absent: what a failed block leaves, and what a user is told."""
+
+import errno
+import os
+
+import pytest
+
+from eiw import atomic, errors
+
+
+def test_a_file_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "deep" / "file"
+    for text in ("one", "two"):
+        with atomic.replace_file(path) as temporary:
+            temporary.write_text(text)
+        assert path.read_text() == text
+    assert [each.name for each in path.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("replace", [atomic.replace_file, atomic.replace_folder])
+def test_a_failed_block_leaves_the_old_one_alone(tmp_path, replace):
+    path = tmp_path / "target"
+    with replace(path) as temporary:
+        inside = temporary / "inside" if temporary.is_dir() else temporary
+        inside.write_text("old")
+    with pytest.raises(RuntimeError), replace(path) as temporary:
+        inside = temporary / "inside" if temporary.is_dir() else temporary
+        inside.write_text("half")
+        raise RuntimeError
+    assert (path / "inside" if path.is_dir() else path).read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["target"]
+
+
+def test_a_folder_takes_the_place_of_a_full_one(tmp_path):
+    path = tmp_path / "folder"
+    for name in ("one", "two"):
+        with atomic.replace_folder(path) as temporary:
+            (temporary / name).touch()
+        assert [each.name for each in path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EACCES, "No permission"),
+        (errno.EROFS, "No permission"),
+        (errno.ENOSPC, "disk is full"),
+    ],
+)
+def test_a_disk_that_refuses_is_explained(tmp_path, number, words):
+    with (
+        pytest.raises(errors.InputError, match=words) as caught,
+        atomic.replace_file(tmp_path / "file") as temporary,
+    ):
+        temporary.write_text("half")
+        raise OSError(number, os.strerror(number), str(temporary))
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_errors_of_the_block_stay_what_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic.replace_file(tmp_path / "file"):
+        (tmp_path / "missing").read_text()
+
+
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(errors.InputError, match="a file stands in the way"):
+            atomic.make_folder(path)
