@@ -25,6 +25,14 @@ BASE = [
 ]
 # SeqIO tasks, vocabularies inside tf.data, and the T5X path.
 SEQIO = ["seqio>=0.0.20", "tensorflow", "tensorflow-datasets", "tensorflow-text"]
+# SeqIO's own caching on clusters. Beam pulls protobuf below 7, where sentencepiece 0.2.3 fails to
+# import; SeqIO reads checksums that Beam writes with google-crc32c, and does not ask for it.
+BEAM = [*SEQIO, "apache-beam>=2.65", "google-crc32c", "sentencepiece==0.2.1"]
+# What T5X imports beyond that. T5X itself is not on PyPI: eiw/t5x.py.
+T5X = [
+    *SEQIO,
+    *("cached-property", "chex", "fiddle", "jaxtyping", "jestimator", "tensorboard"),
+]
 TEST = [*SEQIO, "hypothesis", "pytest", "pytest-xdist", "ruff"]
 
 setuptools.setup(
@@ -40,6 +48,4 @@ setuptools.setup(
     package_dir={"eiw.tasks": "tasks", "eiw.gin": "gin"},
     package_data={"eiw.gin": ["*.gin", "*/*.gin"]},
     install_requires=BASE,
-    extras_require={"seqio": SEQIO, "test": TEST},
-    entry_points={"console_scripts": ["eiw=eiw.main:main"]},
-)
+    extras_require={"beam": BEAM, "seqio": SEQIO, "t5x": T5X, "test": TEST},

@@ -1,5 +1,6 @@
 # Sourced by the launchers: `make_venv [EXTRA]` leaves a virtual environment with eiw or eiw[EXTRA]
-# in .venv and its interpreter in $PYTHON. What is installed already is not installed again.
+# in .venv (or $EIW_VENV) and its interpreter in $PYTHON. What is installed already is not installed
+# again.
 
 find_python() {
   local name
@@ -16,16 +17,17 @@ find_python() {
 }
 
 make_venv() {
-  local extra=${1:+[$1]} root stamp base
+  local extra=${1:+[$1]} root venv stamp base
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-  PYTHON=$root/.venv/bin/python
+  venv=$root/${EIW_VENV:-.venv}
+  PYTHON=$venv/bin/python
   # The stamp holds what was installed and where: a changed setup.py or a moved folder reinstalls.
-  stamp=$root/.venv/installed-eiw$extra
+  stamp=$venv/installed-eiw$extra
   if [ ! -x "$PYTHON" ]; then
     base=$(find_python) || return 1
-    echo "Making $root/.venv with $base"
-    "$base" -m venv "$root/.venv" || {
-      rm -rf "$root/.venv"
+    echo "Making $venv with $base"
+    "$base" -m venv "$venv" || {
+      rm -rf "$venv"
       echo "No virtual environment could be made; on Debian: apt-get install python3-venv" >&2
       return 1
     }

@@ -14,7 +14,7 @@ need none. In code or gin: `eiw.data.locations.set_locations`.
 import seqio
 
 from eiw.compressors.raw_bytes import RawBytes
-from eiw.data import locations, preprocessors, seqio_source, vocabularies
+from eiw.data import locations, preprocessors, seqio_source, task_metrics, vocabularies
 
 _DOCS = seqio_source.docs_source()
 _TEXT = seqio_source.text_source()
@@ -46,7 +46,7 @@ def _add(
             preprocessors.trim,
         ],
         output_features={"targets": targets},
-        metric_fns=[],
+        metric_objs=[task_metrics.NatsPerToken],
     )
 
 

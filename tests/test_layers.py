@@ -37,9 +37,12 @@ THIRD_PARTIES = {
     "eiw.models": JAX,
     "eiw.byte_lm": JAX,
     "eiw.data": {"numpy"},
+    "eiw.data.cache_record": {"seqio"},
     "eiw.data.preprocessors": {"numpy", "seqio", "tensorflow"},
     "eiw.data.seqio_batches": {"numpy", "seqio"},
     "eiw.data.seqio_source": {"numpy", "seqio", "tensorflow"},
+    "eiw.data.task_cache": {"numpy", "seqio", "tensorflow"},
+    "eiw.data.task_metrics": {"numpy", "seqio"},
     "eiw.data.vocabularies": {"numpy", "seqio", "tensorflow"},
     "eiw.training": JAX | {"optax", "orbax", "tensorboardX"},
     "eiw.inference": JAX,
@@ -50,7 +53,7 @@ THIRD_PARTIES = {
     "eiw.recipes": set(),
     "eiw.pipeline": {"jax"},
     "eiw.commands": JAX | {"absl"},
-    "eiw.t5x": JAX | {"absl", "gin", "t5x"},
+    "eiw.t5x": {"gin", "jax", "seqio"},
     "eiw.main": {"absl"},
 }
 # The one upward edge: a saved compressor may carry an M1, which is resolved by name when loaded.

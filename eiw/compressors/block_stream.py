@@ -1,5 +1,6 @@
 """Texts in blocks, each coded as a whole under a byte model: what AC, Huffman and ANS share."""
 
+import enum
 import pathlib
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,6 +13,16 @@ from eiw.compressors import artefact, base
 
 # Blocks coded side by side: the batch that a network is exported with.
 _ROWS = 64
+# What a decoder that stops at no symbol is told to stop at.
+_NO_SYMBOL = -1
+
+
+class _Ending(enum.Enum):
+    """How the decoder learns where a block ends."""
+
+    EOS = enum.auto()  # a short block by EOS, a full one by its being full
+    LENGTH = enum.auto()  # by the length before it
+    FLAG = enum.auto()  # a bit before it: 0, it is full; 1, and the length of a short block
 
 
 class BlockStream(base.Compressor):
@@ -24,10 +35,18 @@ class BlockStream(base.Compressor):
     16-bit tokens, an odd byte at the end is filled up by a zero byte. All of this counts in
     `bytes_per_token`.
 
+    `encode_symbol_batch` codes streams in which EOS stands between documents like any other symbol,
+    as the paper's AC does, so no block can end by it. There a bit goes before each block of
+    `block_bytes` symbols: 0, the block is full; 1, it is the stream's short end, and its length
+    follows in as many bits as `block_bytes` has.
+
     Codes that no encoder makes are refused, each of them: a text has one sequence of codes, and
     every sequence that decodes is one.
 
     Subclasses say `coders`, the encoder and the decoder (of `eiw.coding`), and a `short_name`.
+
+    Attributes:
+      codes_eos: whether the model's alphabet has EOS, so that streams of symbols can be coded.
 
     Args:
       model: M1; or a `StaticByteModel`, which makes "StaticAC" of AC and runs in compiled code.
@@ -57,8 +76,8 @@ class BlockStream(base.Compressor):
         # The paper counts no M1 for StaticAC: it is a table.
         self.runs_m1 = not self._is_static
         self.m1_fingerprint = model.fingerprint
-        self._has_eos = model.alphabet_size > vocab.EOS_SYMBOL
-        self._length_bits = 0 if self._has_eos else block_bytes.bit_length()
+        self.codes_eos = model.alphabet_size > vocab.EOS_SYMBOL
+        self._text_ending = _Ending.EOS if self.codes_eos else _Ending.LENGTH
         self._contents = artefact.artefact_contents(self.kind, self._config(), {})
 
     @property
@@ -66,47 +85,35 @@ class BlockStream(base.Compressor):
         return self._contents.fingerprint
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
-        places = [
-            (index, start)
-            for index, text in enumerate(texts)
-            for start in range(0, len(text), self._block_bytes)
-        ]
-        blocks = [texts[index][start : start + self._block_bytes] for index, start in places]
-        block_tokens: list[np.ndarray] = [np.zeros(0, np.int32)] * len(blocks)
-        for batch in _batches_of_like_size([len(block) for block in blocks]):
-            coded = self._encode_blocks([blocks[number] for number in batch])
-            for number, tokens in zip(batch, coded, strict=True):
-                block_tokens[number] = tokens
-        parts: list[list[np.ndarray]] = [[np.zeros(0, np.int32)] for _ in texts]
-        for (index, _), tokens in zip(places, block_tokens, strict=True):
-            parts[index].append(tokens)
-        return [np.concatenate(tokens) for tokens in parts]
+        return self._encode([np.frombuffer(text, np.uint8) for text in texts], self._text_ending)
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
-        """Decodes the first block of every text, then the next: only decoding tells its end.
+        """See `Compressor`.
 
         Raises:
           InputError: a code is out of range, or the codes are none that the encoder makes.
         """
-        all_bits = [
-            bits.tokens_to_bits(base.checked_codes(one, self.vocab_size), self._token_bits)
-            for one in codes
-        ]
-        joined = np.concatenate([np.zeros(0, np.uint8), *all_bits])
-        ends = np.cumsum([len(one) for one in all_bits], dtype=np.int64)
-        starts = ends - [len(one) for one in all_bits]
-        texts = [bytearray() for _ in codes]
-        unfinished = np.flatnonzero(starts < ends)
-        while len(unfinished):
-            for batch in _batches_of_like_size((ends - starts)[unfinished]):
-                rows = unfinished[batch]
-                blocks, starts[rows] = self._decode_blocks(joined, starts[rows], ends[rows])
-                for row, block in zip(rows, blocks, strict=True):
-                    texts[row] += block
-                    if len(block) < self._block_bytes and starts[row] < ends[row]:
-                        raise errors.InputError(f"Text {row} goes on after its last block.")
-            unfinished = unfinished[(starts < ends)[unfinished]]
-        return [bytes(text) for text in texts]
+        texts = self._decode(codes, self._text_ending)
+        return [symbols.astype(np.uint8).tobytes() for symbols in texts]
+
+    def encode_symbol_batch(self, examples: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The codes of each stream of symbols: int[n], 0..255 the bytes and 256 EOS -> int32[m].
+
+        Raises:
+          InputError: the model's alphabet has no EOS, or something is no symbol.
+        """
+        self._check_codes_eos()
+        streams = [base.checked_codes(example, vocab.ALPHABET_SIZE) for example in examples]
+        return self._encode(streams, _Ending.FLAG)
+
+    def decode_symbol_batch(self, codes: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The symbols, int32[n], of each int[m] of codes that `encode_symbol_batch` made.
+
+        Raises:
+          InputError: the model's alphabet has no EOS, or the codes are none of a stream.
+        """
+        self._check_codes_eos()
+        return [symbols.astype(np.int32) for symbols in self._decode(codes, _Ending.FLAG)]
 
     def save(self, folder: pathlib.Path) -> None:
         artefact.write_artefact(folder, self._contents, self._model)
@@ -125,14 +132,63 @@ class BlockStream(base.Compressor):
             "m1_fingerprint": self.m1_fingerprint,
         }
 
-    def _encode_blocks(self, blocks: Sequence[bytes]) -> list[np.ndarray]:
-        """The tokens of each block."""
+    def _check_codes_eos(self) -> None:
+        if not self.codes_eos:
+            raise errors.InputError(
+                f"{self.name} codes texts, not streams of symbols: its byte model knows no EOS."
+            )
+
+    def _encode(self, streams: Sequence[np.ndarray], ending: _Ending) -> list[np.ndarray]:
+        """The codes of each stream of symbols, int32[n]."""
+        places = [
+            (index, start)
+            for index, stream in enumerate(streams)
+            for start in range(0, len(stream), self._block_bytes)
+        ]
+        blocks = [streams[index][start : start + self._block_bytes] for index, start in places]
+        block_tokens: list[np.ndarray] = [np.zeros(0, np.int32)] * len(blocks)
+        for batch in _batches_of_like_size([len(block) for block in blocks]):
+            coded = self._encode_blocks([blocks[number] for number in batch], ending)
+            for number, tokens in zip(batch, coded, strict=True):
+                block_tokens[number] = tokens
+        parts: list[list[np.ndarray]] = [[np.zeros(0, np.int32)] for _ in streams]
+        for (index, _), tokens in zip(places, block_tokens, strict=True):
+            parts[index].append(tokens)
+        return [np.concatenate(tokens) for tokens in parts]
+
+    def _decode(self, codes: Sequence[np.ndarray], ending: _Ending) -> list[np.ndarray]:
+        """The symbols of each stream, int[n].
+
+        Decodes the first block of every stream, then the next: only decoding tells its end.
+        """
+        all_bits = [
+            bits.tokens_to_bits(base.checked_codes(one, self.vocab_size), self._token_bits)
+            for one in codes
+        ]
+        joined = np.concatenate([np.zeros(0, np.uint8), *all_bits])
+        ends = np.cumsum([len(one) for one in all_bits], dtype=np.int64)
+        starts = ends - [len(one) for one in all_bits]
+        streams: list[list[np.ndarray]] = [[np.zeros(0, np.int16)] for _ in codes]
+        unfinished = np.flatnonzero(starts < ends)
+        while len(unfinished):
+            for batch in _batches_of_like_size((ends - starts)[unfinished]):
+                rows = unfinished[batch]
+                blocks, starts[rows] = self._decode_blocks(joined, starts[rows], ends[rows], ending)
+                for row, block in zip(rows, blocks, strict=True):
+                    streams[row].append(block)
+                    if len(block) < self._block_bytes and starts[row] < ends[row]:
+                        raise errors.InputError(f"Text {row} goes on after its last block.")
+            unfinished = unfinished[(starts < ends)[unfinished]]
+        return [np.concatenate(blocks) for blocks in streams]
+
+    def _encode_blocks(self, blocks: Sequence[np.ndarray], ending: _Ending) -> list[np.ndarray]:
+        """The tokens of each block of symbols."""
         lengths = np.array([len(block) for block in blocks])
-        # Every row ends in EOS, which is not reached in a full block, or if there is none.
+        # Every row ends in EOS, which is reached only where a short block ends by it.
         symbols = np.full((len(blocks), lengths.max() + 1), vocab.EOS_SYMBOL, np.int64)
         for row, block in enumerate(blocks):
-            symbols[row, : len(block)] = np.frombuffer(block, np.uint8)
-        num_symbols = lengths + (self._has_eos & (lengths < self._block_bytes))
+            symbols[row, : len(block)] = block
+        num_symbols = lengths + ((ending is _Ending.EOS) & (lengths < self._block_bytes))
         encoder = self.coders[0](len(blocks), int(num_symbols.max()), self._model.precision)
         if self._is_static:
             for row, count in enumerate(num_symbols):
@@ -144,48 +200,68 @@ class BlockStream(base.Compressor):
                 encoder.encode(prefixes.rows, prefixes.cdfs, now)
                 prefixes.advance(now, num_symbols[prefixes.rows] > place + 1)
         return [
-            self._to_tokens(encoder.finish(row), len(block)) for row, block in enumerate(blocks)
+            bits.bits_to_tokens(
+                np.concatenate([self._header(len(block), ending), encoder.finish(row)]),
+                self._token_bits,
+            )
+            for row, block in enumerate(blocks)
         ]
 
-    def _to_tokens(self, coded: np.ndarray, length: int) -> np.ndarray:
-        header = np.array([length >> place & 1 for place in range(self._length_bits)], np.uint8)
-        return bits.bits_to_tokens(np.concatenate([header[::-1], coded]), self._token_bits)
+    def _header(self, length: int, ending: _Ending) -> np.ndarray:
+        """What stands before a block, uint8[n] of 0 and 1."""
+        header = bits.BitWriter()
+        is_full = length == self._block_bytes
+        if ending is _Ending.FLAG:
+            header.write(int(not is_full), 1)
+        if ending is _Ending.LENGTH or (ending is _Ending.FLAG and not is_full):
+            header.write(length, self._block_bytes.bit_length())
+        return header.tokens(1)
 
     def _decode_blocks(
-        self, joined: np.ndarray, starts: np.ndarray, ends: np.ndarray
-    ) -> tuple[list[bytes], np.ndarray]:
-        """The block that begins at each start, and where the next one does, int64[n]."""
-        limits = np.full(len(starts), self._block_bytes)
-        if not self._has_eos:
-            limits = self._read_lengths(joined, starts)
-        decoder = self.coders[1](joined, starts + self._length_bits, ends, self._model.precision)
+        self, joined: np.ndarray, starts: np.ndarray, ends: np.ndarray, ending: _Ending
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """The block that begins at each start, int[n], and where the next one does, int64[n]."""
+        limits, starts = self._read_headers(joined, starts, ending)
+        stop = vocab.EOS_SYMBOL if ending is _Ending.EOS else _NO_SYMBOL
+        decoder = self.coders[1](joined, starts, ends, self._model.precision)
         if self._is_static:
             runs = [
-                decoder.decode_run(row, self._model.cdf, limit, vocab.EOS_SYMBOL)
+                decoder.decode_run(row, self._model.cdf, limit, stop)
                 for row, limit in enumerate(limits)
             ]
         else:
-            runs = self._decode_symbols(decoder, limits)
+            runs = self._decode_symbols(decoder, limits, stop)
         next_starts = [decoder.finish(row, self._token_bits) for row in range(len(starts))]
-        blocks = []
-        for run in runs:
-            block = run[:-1] if run[-1] == vocab.EOS_SYMBOL else run
-            if not len(block):
-                raise errors.InputError("These codes are no text: a block has no byte.")
-            blocks.append(block.astype(np.uint8).tobytes())
+        blocks = [run[:-1] if run[-1] == stop else run for run in runs]
+        if not all(map(len, blocks)):
+            raise errors.InputError("These codes are no text: a block has no byte.")
         return blocks, np.array(next_starts, np.int64)
 
-    def _read_lengths(self, joined: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """What the headers say, int64[n]; a row that is too short for one is found out later."""
-        lengths = np.zeros(len(starts), np.int64)
-        for place in starts + np.arange(self._length_bits)[:, None]:
-            lengths = lengths << 1 | joined[np.minimum(place, len(joined) - 1)]
-        if not ((lengths > 0) & (lengths <= self._block_bytes)).all():
-            raise errors.InputError("A block's length is not one that the encoder writes.")
-        return lengths
+    def _read_headers(
+        self, joined: np.ndarray, starts: np.ndarray, ending: _Ending
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """How long each block may be at most, and where its code starts, both int64[n].
 
-    def _decode_symbols(self, decoder: Any, limits: np.ndarray) -> list[np.ndarray]:
-        """Decodes each row up to EOS, which is kept, or to its limit."""
+        A row that is too short for its header is found out later.
+        """
+        full = np.full(len(starts), self._block_bytes)
+        if ending is _Ending.EOS:
+            return full, starts
+        has_length = np.ones(len(starts), bool)
+        if ending is _Ending.FLAG:
+            has_length, starts = joined[starts] == 1, starts + 1
+        num_bits = self._block_bytes.bit_length()
+        lengths = np.zeros(len(starts), np.int64)
+        for place in starts + np.arange(num_bits)[:, None]:
+            lengths = lengths << 1 | joined[np.minimum(place, len(joined) - 1)]
+        # A full block after a flag has no length: each block has one header.
+        longest = self._block_bytes - (ending is _Ending.FLAG)
+        if not (~has_length | ((lengths > 0) & (lengths <= longest))).all():
+            raise errors.InputError("A block's length is not one that the encoder writes.")
+        return np.where(has_length, lengths, full), starts + num_bits * has_length
+
+    def _decode_symbols(self, decoder: Any, limits: np.ndarray, stop: int) -> list[np.ndarray]:
+        """Decodes each row up to `stop`, which is kept, or to its limit."""
         symbols = np.zeros((len(limits), limits.max()), np.int16)
         lengths = limits.copy()
         prefixes = _Prefixes(self._model, len(limits))
@@ -195,7 +271,7 @@ class BlockStream(base.Compressor):
                 break
             now = decoder.decode(rows, prefixes.cdfs)
             symbols[rows, place] = now
-            lengths[rows[now == vocab.EOS_SYMBOL]] = place + 1
+            lengths[rows[now == stop]] = place + 1
             prefixes.advance(now, lengths[rows] > place + 1)
         return [row[:length] for row, length in zip(symbols, lengths, strict=True)]
 

@@ -42,6 +42,8 @@ class EqualText(block_stream.BlockStream):
     ) -> None:
         self._delimiters = delimiters
         super().__init__(model, token_bits, window_bytes)
+        # A bit before every window would be much; EOS is an id between windows instead.
+        self.codes_eos = False
         size = base.size_label(self.vocab_size)
         self.variant = "delimited" if delimiters else ""
         self.name = "_".join(

@@ -148,7 +148,9 @@ class _Run:
             current, host = self.blueprint.init(config.seed), {}
         else:
             current, host = restored
-            self.source.restore(host["data"])
+            # A checkpoint converted from T5X does not know our data: it begins anew.
+            if "data" in host:
+                self.source.restore(host["data"])
         self._write_config()
         tally = tallies.Tally(**host.get("tally", {}))
         self.seconds_before = host.get("seconds", 0.0)

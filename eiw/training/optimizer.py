@@ -17,6 +17,8 @@ OptimizerFactory = Callable[[Any], optax.GradientTransformation]
 
 # Axes along which independent parameters are stacked.
 _BATCH_AXES = frozenset({"layers", "expert", "stack"})
+# Adafactor's default: matrices with a smaller side keep the full second moment.
+_MIN_DIM_TO_FACTOR = 128
 
 
 class _AdafactorState(NamedTuple):
@@ -91,7 +93,7 @@ def adafactor(
     warmup_steps: int = 10_000,
     decay_exponent: float = 0.8,
     clip_threshold: float = 1.0,
-    min_dim_to_factor: int = 128,
+    min_dim_to_factor: int = _MIN_DIM_TO_FACTOR,
     moment_epsilon: float = 1e-30,
     scale_epsilon: float = 1e-3,
 ) -> optax.GradientTransformation:
@@ -115,7 +117,7 @@ def adafactor(
 
     def init(params: Any) -> _AdafactorState:
         def zeros(param: jax.Array, names: tuple) -> dict[str, jax.Array]:
-            dims = _moment_dims(param.shape, names, min_dim_to_factor)
+            dims = moment_dims(param.shape, names, min_dim_to_factor)
             shapes = {
                 key: [size for d, size in enumerate(param.shape) if d != dim]
                 for key, dim in dims.items()
@@ -131,7 +133,7 @@ def adafactor(
         def update_one(
             param: jax.Array, names: tuple, gradient: jax.Array, moment: dict
         ) -> tuple[jax.Array, dict]:
-            dims = _moment_dims(param.shape, names, min_dim_to_factor)
+            dims = moment_dims(param.shape, names, min_dim_to_factor)
             gradient = gradient.astype(param.dtype)
             squared = jnp.square(gradient) + moment_epsilon
             decay = kept.astype(param.dtype)
@@ -192,7 +194,7 @@ def state_axes(state: Any, shapes: Any, axes: Any) -> Any:
             return flat_axes[owner]
         # Rows and columns are only there if this parameter is factored, so no threshold is needed.
         names = flat_axes[owner]
-        dim = _moment_dims(flat_shapes[owner].shape, names, 0)[moment[0]]
+        dim = moment_dims(flat_shapes[owner].shape, names, 0)[moment[0]]
         return names[:dim] + names[dim + 1 :]
 
     return jax.tree_util.tree_map_with_path(leaf_axes, state)
@@ -208,8 +210,8 @@ def _own_dims(names: tuple) -> tuple[int, ...]:
     return tuple(dim for dim, name in enumerate(names) if name not in _BATCH_AXES)
 
 
-def _moment_dims(
-    shape: tuple[int, ...], names: tuple, min_dim_to_factor: int
+def moment_dims(
+    shape: tuple[int, ...], names: tuple, min_dim_to_factor: int = _MIN_DIM_TO_FACTOR
 ) -> dict[str, int | None]:
     """The kept second moments, and the dimension that each is a mean over (None: it is full)."""
     if len(shape) != len(names):

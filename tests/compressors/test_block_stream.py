@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eiw import compressors, errors
+from eiw import compressors, errors, vocab
 from eiw.coding import byte_model
 from eiw.compressors import ans, equal_text, huffman, neural_ac
 
@@ -193,3 +193,54 @@ def test_another_model_is_refused(coders, tmp_path):
     byte_model.StaticByteModel(np.ones(257, int)).save(tmp_path / "ac" / "byte_model")
     with pytest.raises(errors.ArtefactError, match="another M1"):
         compressors.load(tmp_path / "ac")
+
+
+STREAM_FORMS = ["ac_8", "ac_16", "static_ac_1", "huffman_8", "static_ans_16"]
+EOS = vocab.EOS_SYMBOL
+
+
+@pytest.mark.parametrize("form", STREAM_FORMS)
+@given(streams=st.lists(st.lists(st.integers(0, EOS), max_size=3 * BLOCK + 5), max_size=4))
+def test_any_symbols_come_back(coders, form, streams):
+    coder = coders[form]
+    codes = coder.encode_symbol_batch([np.array(stream, np.int32) for stream in streams])
+    assert all(one.dtype == np.int32 for one in codes)
+    assert [one.tolist() for one in coder.decode_symbol_batch(codes)] == streams
+    for one, stream in zip(codes, streams, strict=True):
+        np.testing.assert_array_equal(coder.encode_symbol_batch([np.array(stream)])[0], one)
+
+
+@pytest.mark.parametrize("form", STREAM_FORMS)
+@settings(max_examples=200)
+@given(seed=st.integers(0, 2**32 - 1), length=st.integers(0, 40))
+def test_codes_of_no_stream_are_refused(coders, form, seed, length):
+    coder = coders[form]
+    codes = np.random.default_rng(seed).integers(0, coder.vocab_size, length)
+    try:
+        (stream,) = coder.decode_symbol_batch([codes])
+    except errors.InputError as error:
+        assert "\n" not in str(error)
+    else:
+        # Then they are codes of a stream.
+        assert coder.encode_symbol_batch([stream])[0].tolist() == codes.tolist()
+
+
+def test_what_the_end_of_a_stream_costs():
+    # 512 even symbols: each costs 9 bits.
+    coder = neural_ac.NeuralAC(byte_model.StaticByteModel(np.ones(512, int)), 1, BLOCK)
+    stream = np.arange(BLOCK + 7)
+    lengths = [len(codes) for codes in coder.encode_symbol_batch([stream[:BLOCK], stream])]
+    # A bit for the full block; a bit and 5 of length for the short one.
+    assert lengths == [1 + 9 * BLOCK, 1 + 9 * BLOCK + 1 + 5 + 9 * 7]
+
+
+def test_streams_need_eos_and_symbols(coders):
+    for form in ("no_eos_ac_16", "equal_text_8"):
+        assert not coders[form].codes_eos
+        for call in (coders[form].encode_symbol_batch, coders[form].decode_symbol_batch):
+            with pytest.raises(errors.InputError, match="not streams of symbols"):
+                call([np.zeros(3, np.int32)])
+    assert coders["ac_8"].codes_eos
+    for symbol in (-1, EOS + 1):
+        with pytest.raises(errors.InputError):
+            coders["ac_8"].encode_symbol_batch([np.array([symbol])])

@@ -9,6 +9,8 @@ import tensorflow_datasets as tfds
 
 import eiw.tasks
 from eiw import errors, vocab
+from eiw.coding import byte_model
+from eiw.compressors.neural_ac import NeuralAC
 from eiw.compressors.raw_bytes import RawBytes
 from eiw.data import locations, seqio_source
 
@@ -92,6 +94,24 @@ def test_every_task_gives_examples(prefix, method, c4, compressors):
     for split in SPLITS[prefix]:
         ids = examples(f"{prefix}_{method}", split)
         assert ids and all(0 < len(example) <= 512 and example.dtype == np.int32 for example in ids)
+
+
+def test_ac_codes_eos_like_any_other_symbol(c4, tmp_path):
+    coder = NeuralAC(byte_model.NgramByteModel.fit([TEXTS[50].encode()], order=2))
+    coder.save(tmp_path / "ac_v256")
+    locations.set_locations(str(tmp_path))
+    try:
+        got = examples("c4_ac_v256", shuffle=False, lengths={"targets": 20_000})
+    finally:
+        locations.set_locations()
+    streams = coder.decode_symbol_batch([ids - vocab.NUM_SPECIAL_IDS for ids in got])
+    expected = []
+    for group in (TEXTS[:128], TEXTS[128:256], TEXTS[256:]):
+        symbols = [symbol for text in group for symbol in (*text.encode(), vocab.EOS_SYMBOL)]
+        expected += [symbols[i : i + 10_240] for i in range(0, len(symbols), 10_240)]
+    # Examples are blocks: 10,240 symbols with the EOS ones, which no id of its own stands for.
+    assert [stream.tolist() for stream in streams] == expected
+    assert all((ids >= vocab.NUM_SPECIAL_IDS).all() for ids in got)
 
 
 def test_another_length_may_be_asked_for(c4):
