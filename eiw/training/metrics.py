@@ -1,0 +1,83 @@
+"""Numbers of a run: to `metrics.jsonl` (one object a line), to TensorBoard and to the terminal."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+
+import tensorboardX
+
+from eiw import atomic, errors, progress
+
+
+class MetricsLog:
+    """Writes each step's numbers to three places. Close it, or use it as a context manager."""
+
+    def __init__(self, run_dir: pathlib.Path, step: int, total_steps: int) -> None:
+        """Opens the log of a run that stands at `step`; what it wrote later on is taken back.
+
+        A killed run has logged steps that its last checkpoint does not know, and will log them
+        again.
+
+        Args:
+          run_dir: the run's folder.
+          step: updates made so far.
+          total_steps: updates planned, for the progress bar.
+
+        Raises:
+          InputError: the folder cannot be written.
+          ArtefactError: the log so far is damaged.
+        """
+        path = run_dir / "metrics.jsonl"
+        kept = _kept_lines(path, step)
+        with atomic.replace_file(path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8")
+        self._board = tensorboardX.SummaryWriter(
+            str(run_dir / "tensorboard"), purge_step=step + 1 if step else None
+        )
+        self._bar = progress.bar(f"train {run_dir.name}", total=total_steps, unit="step")
+        # The rate on the bar is of this process's own steps.
+        self._bar.initial = self._bar.n = step
+        self._bar.refresh()
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Records the numbers of a step, everywhere."""
+        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        self._file.flush()
+        for name, number in values.items():
+            self._board.add_scalar(name, number, step)
+        self._bar.set_postfix({name: f"{number:.4g}" for name, number in values.items()})
+
+    def advance(self) -> None:
+        """Moves the progress bar by a step."""
+        self._bar.update(1)
+
+    def close(self) -> None:
+        """Closes the files and leaves the bar as it stands."""
+        self._bar.close()
+        self._file.close()
+        self._board.close()
+
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _kept_lines(path: pathlib.Path, step: int) -> list[str]:
+    """The lines of a log up to `step`."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    kept = []
+    # What follows the last newline is empty, or a line that a kill has torn.
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line)
+        except (ValueError, KeyError, TypeError) as error:
+            raise errors.ArtefactError(
+                f"Line {number} of {path} is damaged: remove the line, or the file."
+            ) from error
+    return kept
