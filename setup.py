@@ -49,3 +49,5 @@ setuptools.setup(
     package_data={"eiw.gin": ["*.gin", "*/*.gin"]},
     install_requires=BASE,
     extras_require={"beam": BEAM, "seqio": SEQIO, "t5x": T5X, "test": TEST},
+    entry_points={"console_scripts": ["eiw=eiw.main:main"]},
+)
