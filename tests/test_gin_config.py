@@ -24,6 +24,15 @@ def test_builds_from_a_size_file_and_an_override(gin_file, monkeypatch, tmp_path
     assert "config.DecoderConfig.num_layers = 5" in text
 
 
+def test_a_folder_with_a_files_first_name_is_no_package(gin_file, monkeypatch, tmp_path):
+    # As `python -m` has it: the working directory is where modules are looked for.
+    (tmp_path / "sizes").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    built, _ = gin_config.build(config.DecoderConfig, [gin_file])
+    assert built.size == "tiny"
+
+
 @pytest.mark.parametrize(
     ("binding", "words"),
     [
