@@ -11,7 +11,6 @@ from absl import flags
 
 from eiw import pipeline
 from eiw.commands import gin_flags
-from eiw.data import token_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +34,8 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     """Trains, scores on the test tokens, says how good it became."""
     settings, config = gin_flags.build(values, Settings)
-    folder, output = pathlib.Path(values.tokens), pathlib.Path(values.output)
-    tokens = pipeline.Tokens(
-        token_files.open_tokens(folder / "train"), token_files.open_tokens(folder / "test")
-    )
+    output = pathlib.Path(values.output)
+    tokens = pipeline.open_tokens(pathlib.Path(values.tokens))
     gin_flags.save(output, config)
     outcome = pipeline.train_m2(output, settings.run, tokens)
     print(

@@ -49,7 +49,7 @@ class TrainConfig:
     steps: int
     max_seconds: float | None = None
     seed: int = 0
-    optimizer: optimizers.OptimizerFactory = optimizers.adafactor
+    optimizer: optimizers.OptimizerFactory = dataclasses.field(default_factory=optimizers.Adafactor)
     z_loss: float = 1e-4
     log_every: int = 100
     checkpoint_every: int = 1_000
@@ -229,7 +229,7 @@ class _Run:
     def _write_config(self) -> None:
         """For people: the checkpoints carry what is needed to load them."""
         config = dataclasses.asdict(self.config)
-        config["optimizer"] = getattr(self.config.optimizer, "__name__", "custom")
+        config["optimizer"] = repr(self.config.optimizer)
         content = {"model": self.model.config.to_dict(), "train": config}
         with atomic.replace_file(self.run_dir / "config.json") as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -16,6 +16,7 @@ from eiw.training import optimizer, sharding, state, step
 SIZES = {"embed_dim": 128, "mlp_dim": 128}  # wide enough for Adafactor to factor
 ONE = "data=1"
 CHUNK = 8 * 384  # two positions of four rows
+ADAFACTOR = optimizer.Adafactor()
 MESHES = ["data=2", "data=1 fsdp=2", "data=1 tensor=2"]
 
 
@@ -37,7 +38,7 @@ def initial_params(**changes):
     )
 
 
-def compiled(mesh, params, factory=optimizer.adafactor, microbatches=1, **changes):
+def compiled(mesh, params, factory=ADAFACTOR, microbatches=1, **changes):
     """(train step, maker of its first state, a source of batches on the mesh)."""
     blueprint = state.blueprint(tiny_run.tiny_model(**changes), factory, mesh)
     source = tiny_run.RandomSource()
@@ -66,7 +67,7 @@ def compiled(mesh, params, factory=optimizer.adafactor, microbatches=1, **change
 
 
 @functools.cache
-def run(mesh_text, steps, factory=optimizer.adafactor, unroll=False, microbatches=1, **changes):
+def run(mesh_text, steps, factory=ADAFACTOR, unroll=False, microbatches=1, **changes):
     """(last state, loss of each step) on random batches."""
     changes = SIZES | changes
     params = initial_params(**changes)
@@ -178,6 +179,6 @@ def test_bad_meshes_are_refused():
         sharding.make_mesh({"tensor": 0})
     mesh = mesh_of("data=1 tensor=2")
     with pytest.raises(errors.InputError, match="cannot be cut into 2 along 'heads'"):
-        state.blueprint(tiny_run.tiny_model(num_heads=3), optimizer.adafactor, mesh)
+        state.blueprint(tiny_run.tiny_model(num_heads=3), optimizer.Adafactor(), mesh)
     with pytest.raises(errors.InputError, match="3 rows a batch"):
         sharding.put_batch(mesh_of("data=2"), {"x": np.zeros((3, 2), np.int32)})
