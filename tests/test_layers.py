@@ -53,7 +53,7 @@ THIRD_PARTIES = {
     "eiw.recipes": set(),
     "eiw.pipeline": {"jax"},
     "eiw.commands": JAX | {"absl"},
-    "eiw.t5x": {"gin", "jax", "seqio"},
+    "eiw.t5x": {"gin", "jax", "seqio", "t5x"},
     "eiw.main": {"absl"},
 }
 # The one upward edge: a saved compressor may carry an M1, which is resolved by name when loaded.
