@@ -46,7 +46,7 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     packages=[*setuptools.find_packages(include=["eiw", "eiw.*"]), "eiw.tasks", "eiw.gin"],
     package_dir={"eiw.tasks": "tasks", "eiw.gin": "gin"},
-    package_data={"eiw.gin": ["*.gin", "*/*.gin"]},
+    package_data={"eiw.gin": ["*.gin", "*/*.gin"], "eiw.analysis": ["*.csv"]},
     install_requires=BASE,
     extras_require={"beam": BEAM, "seqio": SEQIO, "t5x": T5X, "test": TEST},
     entry_points={"console_scripts": ["eiw=eiw.main:main"]},

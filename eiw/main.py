@@ -19,7 +19,7 @@ COMMANDS = {
     "compile": "make a compressor, of any method, from a trained M1 and text",
     "compress": "text as token files of one compressor; SeqIO tasks as offline caches",
     "convert": "checkpoints between our trainer and T5X's",
-    "evaluate": "bits/byte of a trained M2; FLOPs/byte of a size",
+    "evaluate": "compression tables of compressors; FLOPs/byte of a size",
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130
