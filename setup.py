@@ -33,7 +33,9 @@ T5X = [
     *SEQIO,
     *("cached-property", "chex", "fiddle", "jaxtyping", "jestimator", "tensorboard"),
 ]
-TEST = [*SEQIO, "hypothesis", "pytest", "pytest-xdist", "ruff"]
+# Who reads exported dictionaries. Writing them needs neither.
+EXPORT = ["pyrwkv-tokenizer", "transformers>=5"]
+TEST = [*SEQIO, *EXPORT, "hypothesis", "pytest", "pytest-xdist", "ruff"]
 
 setuptools.setup(
     name="eiw",
@@ -46,8 +48,8 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     packages=[*setuptools.find_packages(include=["eiw", "eiw.*"]), "eiw.tasks", "eiw.gin"],
     package_dir={"eiw.tasks": "tasks", "eiw.gin": "gin"},
-    package_data={"eiw.gin": ["*.gin", "*/*.gin"]},
+    package_data={"eiw.gin": ["*.gin", "*/*.gin"], "eiw.analysis": ["*.csv"]},
     install_requires=BASE,
-    extras_require={"beam": BEAM, "seqio": SEQIO, "t5x": T5X, "test": TEST},
+    extras_require={"beam": BEAM, "export": EXPORT, "seqio": SEQIO, "t5x": T5X, "test": TEST},
     entry_points={"console_scripts": ["eiw=eiw.main:main"]},
 )

@@ -98,12 +98,11 @@ def _explain(error: Exception) -> str:
     message = str(error)
     if missing := re.search(r"Could not find <class '[\w.]+?(\w+\.\w+)'> in the Gin", message):
         return f"gin: the files say nothing about {missing.group(1)}: name the one that does too."
-    if unbound := re.search(r"(\w+)\.__init__\(\) missing \d+ required .*?: (.*)", message):
-        names = re.sub(r"'|,? and (?=')", lambda m: "" if m[0] == "'" else ", ", unbound.group(2))
-        return (
-            f"gin: nothing says {unbound.group(1)}'s {names.partition(chr(10))[0]}: name one more "
-            "file, such as a size (--gin_file=sizes/25m.gin)."
-        )
+    if missing := re.search(
+        r"(\w+)\.__init__\(\) missing \d+ required .*?arguments?: (.+)", message
+    ):
+        wanted, names = missing.group(1), missing.group(2).replace("'", "").rstrip(". ")
+        return f"gin: the files do not say {wanted}'s {names}: name the one that does too."
     name = re.search(r"(?:matching (?:reference )?'@?|parameter named ')([\w./]+)", message)
     place = re.search(r"In (file|bindings string)[^\n]*line \d+", message)
     first = message.partition("\n")[0].removesuffix(" in config string: ").rstrip(" .")

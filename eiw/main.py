@@ -16,10 +16,10 @@ from eiw import errors
 COMMANDS = {
     "smoke": "the main job end to end: train M1, compress, train M2, report",
     "train": "train one model, M1 or M2, from gin files",
-    "compile": "compile Equal-Info Windows from a trained M1",
+    "compile": "make a compressor, of any method, from a trained M1 and text",
     "compress": "text as token files of one compressor; SeqIO tasks as offline caches",
     "convert": "checkpoints between our trainer and T5X's",
-    "evaluate": "bits/byte of a trained M2; FLOPs/byte of a size",
+    "evaluate": "compression tables of compressors; FLOPs/byte of a size",
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130

@@ -13,9 +13,10 @@ from typing import Any
 
 import jax
 
-from eiw import byte_lm, rows, vocab
+from eiw import atomic, byte_lm, rows, vocab
 from eiw.compressors import base
 from eiw.data import batches, corpus, token_files
+from eiw.data import crops as crops_lib
 from eiw.evaluation import baselines, bits_per_byte, compression
 from eiw.models import config, decoder, flops
 from eiw.training import loop
@@ -36,6 +37,8 @@ class ModelRun:
     """Examples a step."""
     length: int
     """Tokens of an example, in training and in scoring."""
+    crops: crops_lib.Crops = dataclasses.field(default_factory=crops_lib.Crops)
+    """Where the examples of training begin."""
 
     def on(self, tokens: token_files.TokenFile) -> "ModelRun":
         """The same run with a vocabulary for these tokens."""
@@ -191,7 +194,10 @@ def git_commit() -> str:
 
 
 def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainResult:
-    source = batches.TokenFileSource(tokens.train, run.batch_size, run.length, run.training.seed)
+    starts = run.crops.starts(tokens.train, run.length, atomic.make_folder(folder))
+    source = batches.TokenFileSource(
+        tokens.train, run.batch_size, run.length, run.training.seed, starts=starts
+    )
     model = decoder.Decoder(run.model)
 
     def evaluate(params: Any) -> dict[str, float]:

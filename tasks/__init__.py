@@ -8,34 +8,39 @@ of preprocessors, the paper's (Lester et al. 2024, 3.1 and 3.3).
   c4_    C4 English from TFDS
 
 Compressors come from EIW_COMPRESSORS/METHOD/ when a task is used, not when it is registered; bytes
-need none. In code or gin: `eiw.data.locations.set_locations`.
+need none. In code or gin: `eiw.data.locations.set_locations`. `eiw compile` makes each from
+gin/methods/METHOD.gin.
 """
+
+import functools
 
 import seqio
 
 from eiw.compressors.raw_bytes import RawBytes
 from eiw.data import locations, preprocessors, seqio_source, task_metrics, vocabularies
 
-_DOCS = seqio_source.docs_source()
-_TEXT = seqio_source.text_source()
-_C4 = seqio.TfdsDataSource("c4/en:3.1.0", splits=("train", "validation"))
-
-_BYTES = vocabularies.CompressorVocabulary(RawBytes)
-_SENTENCEPIECE = vocabularies.CompressorVocabulary(locations.NamedCompressor("sentencepiece"))
-_AC_V256 = vocabularies.CompressorVocabulary(locations.NamedCompressor("ac_v256"))
-_EQUAL_INFO_B16_V65K = vocabularies.CompressorVocabulary(
-    locations.NamedCompressor("equal_info_b16_v65k")
-)
+_SOURCES = {
+    "docs": seqio_source.docs_source(),
+    "text": seqio_source.text_source(),
+    "c4": seqio.TfdsDataSource("c4/en:3.1.0", splits=("train", "validation")),
+}
 
 
-def _add(
-    name: str, source: seqio.DataSource, vocabulary: vocabularies.CompressorVocabulary
-) -> None:
+@functools.cache
+def _vocabulary(method: str) -> vocabularies.CompressorVocabulary:
+    """The vocabulary that all tasks of a method share, so that its compressor is loaded once."""
+    if method == "bytes":
+        return vocabularies.CompressorVocabulary(RawBytes)
+    return vocabularies.CompressorVocabulary(locations.NamedCompressor(method))
+
+
+def _add(name: str) -> None:
+    prefix, _, method = name.partition("_")
     # The pipeline has put EOS where documents end: SeqIO adds none.
-    targets = seqio.Feature(vocabulary, add_eos=False)
+    targets = seqio.Feature(_vocabulary(method), add_eos=False)
     seqio.TaskRegistry.add(
         name,
-        source=source,
+        source=_SOURCES[prefix],
         preprocessors=[
             preprocessors.append_eos,
             preprocessors.concatenate,
@@ -50,17 +55,149 @@ def _add(
     )
 
 
-_add("docs_bytes", _DOCS, _BYTES)
-_add("docs_sentencepiece", _DOCS, _SENTENCEPIECE)
-_add("docs_ac_v256", _DOCS, _AC_V256)
-_add("docs_equal_info_b16_v65k", _DOCS, _EQUAL_INFO_B16_V65K)
+_add("docs_bytes")
+_add("docs_sentencepiece")
+_add("docs_sentencepiece_foreign")
+_add("docs_ac_raw_bits")
+_add("docs_ac_v256")
+_add("docs_ac_v65k")
+_add("docs_static_ac_v256")
+_add("docs_static_ac_v65k")
+_add("docs_huffman_v256")
+_add("docs_huffman_v65k")
+_add("docs_static_huffman_v256")
+_add("docs_static_huffman_v65k")
+_add("docs_ans_v256")
+_add("docs_ans_v65k")
+_add("docs_static_ans_v256")
+_add("docs_static_ans_v65k")
+_add("docs_gzip_v256")
+_add("docs_gzip_v256_level9")
+_add("docs_gzip_v256_no_header")
+_add("docs_gzip_v65k")
+_add("docs_gzip_v65k_level9")
+_add("docs_gzip_v65k_no_header")
+_add("docs_equal_text_n8_v256")
+_add("docs_equal_text_n8_v256_delimited")
+_add("docs_equal_text_n8_v65k")
+_add("docs_equal_text_n8_v65k_delimited")
+_add("docs_equal_info_b16_v256")
+_add("docs_equal_info_b16_v256_delay")
+_add("docs_equal_info_b16_v256_greedy")
+_add("docs_equal_info_b16_v256_reset0")
+_add("docs_equal_info_b16_v256_reset2")
+_add("docs_equal_info_b16_v65k")
+_add("docs_equal_info_b16_v65k_delay")
+_add("docs_equal_info_b16_v65k_greedy")
+_add("docs_equal_info_b16_v65k_reset0")
+_add("docs_equal_info_b16_v65k_reset2")
+_add("docs_equal_info_b16_v65k_sparse")
+_add("docs_equal_info_b24_v256")
+_add("docs_equal_info_b24_v65k")
+_add("docs_equal_info_b32_v256")
+_add("docs_equal_info_b32_v65k")
+_add("docs_equal_info_b64_v256")
+_add("docs_equal_info_b64_v65k")
+_add("docs_equal_info_b128_v256")
+_add("docs_equal_info_b128_v65k")
+_add("docs_tunstall_v4k")
+_add("docs_tunstall_v32k")
+_add("docs_tunstall_v65k")
 
-_add("text_bytes", _TEXT, _BYTES)
-_add("text_sentencepiece", _TEXT, _SENTENCEPIECE)
-_add("text_ac_v256", _TEXT, _AC_V256)
-_add("text_equal_info_b16_v65k", _TEXT, _EQUAL_INFO_B16_V65K)
+_add("text_bytes")
+_add("text_sentencepiece")
+_add("text_sentencepiece_foreign")
+_add("text_ac_raw_bits")
+_add("text_ac_v256")
+_add("text_ac_v65k")
+_add("text_static_ac_v256")
+_add("text_static_ac_v65k")
+_add("text_huffman_v256")
+_add("text_huffman_v65k")
+_add("text_static_huffman_v256")
+_add("text_static_huffman_v65k")
+_add("text_ans_v256")
+_add("text_ans_v65k")
+_add("text_static_ans_v256")
+_add("text_static_ans_v65k")
+_add("text_gzip_v256")
+_add("text_gzip_v256_level9")
+_add("text_gzip_v256_no_header")
+_add("text_gzip_v65k")
+_add("text_gzip_v65k_level9")
+_add("text_gzip_v65k_no_header")
+_add("text_equal_text_n8_v256")
+_add("text_equal_text_n8_v256_delimited")
+_add("text_equal_text_n8_v65k")
+_add("text_equal_text_n8_v65k_delimited")
+_add("text_equal_info_b16_v256")
+_add("text_equal_info_b16_v256_delay")
+_add("text_equal_info_b16_v256_greedy")
+_add("text_equal_info_b16_v256_reset0")
+_add("text_equal_info_b16_v256_reset2")
+_add("text_equal_info_b16_v65k")
+_add("text_equal_info_b16_v65k_delay")
+_add("text_equal_info_b16_v65k_greedy")
+_add("text_equal_info_b16_v65k_reset0")
+_add("text_equal_info_b16_v65k_reset2")
+_add("text_equal_info_b16_v65k_sparse")
+_add("text_equal_info_b24_v256")
+_add("text_equal_info_b24_v65k")
+_add("text_equal_info_b32_v256")
+_add("text_equal_info_b32_v65k")
+_add("text_equal_info_b64_v256")
+_add("text_equal_info_b64_v65k")
+_add("text_equal_info_b128_v256")
+_add("text_equal_info_b128_v65k")
+_add("text_tunstall_v4k")
+_add("text_tunstall_v32k")
+_add("text_tunstall_v65k")
 
-_add("c4_bytes", _C4, _BYTES)
-_add("c4_sentencepiece", _C4, _SENTENCEPIECE)
-_add("c4_ac_v256", _C4, _AC_V256)
-_add("c4_equal_info_b16_v65k", _C4, _EQUAL_INFO_B16_V65K)
+_add("c4_bytes")
+_add("c4_sentencepiece")
+_add("c4_sentencepiece_foreign")
+_add("c4_ac_raw_bits")
+_add("c4_ac_v256")
+_add("c4_ac_v65k")
+_add("c4_static_ac_v256")
+_add("c4_static_ac_v65k")
+_add("c4_huffman_v256")
+_add("c4_huffman_v65k")
+_add("c4_static_huffman_v256")
+_add("c4_static_huffman_v65k")
+_add("c4_ans_v256")
+_add("c4_ans_v65k")
+_add("c4_static_ans_v256")
+_add("c4_static_ans_v65k")
+_add("c4_gzip_v256")
+_add("c4_gzip_v256_level9")
+_add("c4_gzip_v256_no_header")
+_add("c4_gzip_v65k")
+_add("c4_gzip_v65k_level9")
+_add("c4_gzip_v65k_no_header")
+_add("c4_equal_text_n8_v256")
+_add("c4_equal_text_n8_v256_delimited")
+_add("c4_equal_text_n8_v65k")
+_add("c4_equal_text_n8_v65k_delimited")
+_add("c4_equal_info_b16_v256")
+_add("c4_equal_info_b16_v256_delay")
+_add("c4_equal_info_b16_v256_greedy")
+_add("c4_equal_info_b16_v256_reset0")
+_add("c4_equal_info_b16_v256_reset2")
+_add("c4_equal_info_b16_v65k")
+_add("c4_equal_info_b16_v65k_delay")
+_add("c4_equal_info_b16_v65k_greedy")
+_add("c4_equal_info_b16_v65k_reset0")
+_add("c4_equal_info_b16_v65k_reset2")
+_add("c4_equal_info_b16_v65k_sparse")
+_add("c4_equal_info_b24_v256")
+_add("c4_equal_info_b24_v65k")
+_add("c4_equal_info_b32_v256")
+_add("c4_equal_info_b32_v65k")
+_add("c4_equal_info_b64_v256")
+_add("c4_equal_info_b64_v65k")
+_add("c4_equal_info_b128_v256")
+_add("c4_equal_info_b128_v65k")
+_add("c4_tunstall_v4k")
+_add("c4_tunstall_v32k")
+_add("c4_tunstall_v65k")

@@ -17,6 +17,7 @@ RANKS = {
     "eiw.models": 2,
     "eiw.byte_lm": 3,
     "eiw.data": 3,
+    "eiw.export": 3,
     "eiw.training": 4,
     "eiw.inference": 5,
     "eiw.evaluation": 6,
@@ -44,6 +45,9 @@ THIRD_PARTIES = {
     "eiw.data.task_cache": {"numpy", "seqio", "tensorflow"},
     "eiw.data.task_metrics": {"numpy", "seqio"},
     "eiw.data.vocabularies": {"numpy", "seqio", "tensorflow"},
+    "eiw.export": set(),
+    # Copied beside what is exported, and run there.
+    "eiw.export.tokenization_eiw": {"transformers"},
     "eiw.training": JAX | {"optax", "orbax", "tensorboardX"},
     "eiw.inference": JAX,
     "eiw.evaluation": JAX,

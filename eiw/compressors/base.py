@@ -117,5 +117,7 @@ def checked_token_bits(token_bits: int) -> int:
 
 
 def size_label(vocab_size: int) -> str:
-    """A vocabulary's size as names have it: "v256", "v65k"."""
+    """A vocabulary's size as names have it: "v256", "v65k"; of one-bit tokens "raw_bits"."""
+    if vocab_size == 2:
+        return "raw_bits"
     return f"v{vocab_size if vocab_size < 1000 else f'{vocab_size // 1000}k'}"

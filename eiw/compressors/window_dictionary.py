@@ -5,6 +5,7 @@ a code. Encoding is longest match in their trie, decoding is a table, and the co
 those of `equal_info`, on every device and for every batch size.
 """
 
+import functools
 import itertools
 import pathlib
 from collections.abc import Sequence
@@ -86,11 +87,8 @@ class WindowDictionary(base.Compressor):
 
     def count_lost(self, text: bytes) -> tuple[int, int]:
         """How many windows of `text` decode to something else, and how many there are."""
-        by_entry = longest_match.LongestMatch(
-            self._table.texts(), np.arange(len(self._cells)), self._advances
-        )
         data = np.frombuffer(text, np.uint8)
-        entries, _ = by_entry.encode(data, np.array([0, len(data)], np.int64))
+        entries, _ = self._trie_of_entries.encode(data, np.array([0, len(data)], np.int64))
         # Texts with one code are prefixes of one another: of equal length, they are equal.
         decoded = self._owners[self._cells[entries]]
         is_lost = self._lengths[decoded] != self._advances[entries]
@@ -122,6 +120,13 @@ class WindowDictionary(base.Compressor):
             window_format.WindowFormat.from_config(contents.config),
             contents.config["m1_fingerprint"],
             dense=contents.config["dense"],
+        )
+
+    @functools.cached_property
+    def _trie_of_entries(self) -> longest_match.LongestMatch:
+        """As the trie, but every text has a number of its own."""
+        return longest_match.LongestMatch(
+            self._table.texts(), np.arange(len(self._cells)), self._advances
         )
 
     def _to_tokens(self, codes: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from eiw import errors, vocab
-from eiw.data import permutation, token_files
+from eiw.data import crops, permutation, token_files
 
 Batch = dict[str, np.ndarray]
 
@@ -35,8 +35,9 @@ class TokenFileSource:
     """A token file, cut into examples of `length` ids, each once an epoch in a random order.
 
     Document ends play no part: an example begins where the last one ended, at any id, and what is
-    left after the last whole example is not used. Epochs follow each other without a break in the
-    batches. Nothing but the position is kept, whatever the size of the file.
+    left after the last whole example is not used; or examples begin where they are told to and
+    overlap. Epochs follow each other without a break in the batches. Nothing but the position is
+    kept, whatever the size of the file.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class TokenFileSource:
         seed: int,
         host: int = 0,
         num_hosts: int = 1,
+        starts: crops.Starts | None = None,
     ):
         """Args:
           tokens: the opened file.
@@ -55,6 +57,7 @@ class TokenFileSource:
           seed: names the order.
           host: this host, `jax.process_index()`.
           num_hosts: `jax.process_count()`.
+          starts: where examples begin; one after another for None.
 
         Raises:
           InputError: the file holds no whole example, or the hosts cannot share a batch evenly.
@@ -65,7 +68,10 @@ class TokenFileSource:
             raise errors.InputError(
                 f"A batch of {batch_size} cannot be shared by {num_hosts} hosts: choose a multiple."
             )
-        self._examples = tokens.num_tokens // length
+        if starts is None:
+            starts = crops.Starts("blocks", range(0, tokens.num_tokens - length + 1, length))
+        self._starts = starts
+        self._examples = len(starts.places)
         if not self._examples:
             raise errors.InputError(
                 f"The training text gives {tokens.num_tokens} tokens, fewer than one example of "
@@ -84,7 +90,8 @@ class TokenFileSource:
             key = (self._seed, int(epoch))
             indices[chosen] = permutation.permute(indices[chosen], self._examples, key)
         self._position += self._batch_size
-        ids = indices[:, None] * self._length + np.arange(self._length)
+        places = np.array([self._starts.places[index] for index in indices.tolist()], np.int64)
+        ids = places[:, None] + np.arange(self._length)
         return language_model_batch(self._tokens.ids[ids].astype(np.int32))
 
     def state(self) -> dict:
@@ -94,12 +101,13 @@ class TokenFileSource:
             "epoch": epoch,
             "example": example,
             "examples": self._examples,
+            "starts": self._starts.name,
             "tokens_sha256": self._tokens.sha256,
         }
 
     def restore(self, state: dict) -> None:
         own = self.state()
-        for name in ("seed", "examples", "tokens_sha256"):
+        for name in ("seed", "examples", "starts", "tokens_sha256"):
             if state.get(name) != own[name]:
                 raise errors.InputError(
                     f"The checkpoint's data position is of other data ({name} was "

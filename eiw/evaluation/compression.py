@@ -2,63 +2,138 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Sequence
+import math
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from eiw import compressors, errors, progress, vocab
 from eiw.data import token_files
+from eiw.evaluation import baselines
 
 _BATCH_DOCUMENTS = 256  # neural decoders run as many rows at a time
 
 
-@dataclasses.dataclass(frozen=True)
+@runtime_checkable
+class LossyWindows(Protocol):
+    """Windows of which some decode to another text."""
+
+    def count_lost(self, text: bytes) -> tuple[int, int]:
+        """How many windows of `text` decode to something else, and how many there are."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Compression:
-    """Sums over documents.
+    """One compressor on held-out documents: sums, so that any ratio can be had of them.
 
     Attributes:
+      name: of its folder.
+      compressor_name: what it calls itself, in the words of the SeqIO tasks.
+      vocab_size: codes that exist.
+      m1_fingerprint: of the byte model behind the codes; empty for none.
+      runs_m1: whether that model runs to encode and decode.
+      lossless: whether any text comes back by design.
       documents: how many were tried.
       bytes: of their text.
       tokens: codes, without EOS or any other special id.
       lost_documents: those whose codes gave back other bytes, or none.
-      lost_bytes: bytes of the documents lost.
+      windows: Equal-Info Windows in all; None where none can be lost, and they are not counted.
+      lost_windows: those that decode to another text.
+      uniform_bits_per_byte: see `baselines`; EOS is paid for.
+      unigram_bits_per_byte: likewise, with the frequencies of the training text.
+      train_tokens: codes and EOS of the training text.
+      train_bytes: of that text.
+      seconds: of encoding and decoding the documents.
     """
 
+    name: str
+    compressor_name: str
+    vocab_size: int
+    m1_fingerprint: str
+    runs_m1: bool
+    lossless: bool
     documents: int
     bytes: int
     tokens: int
     lost_documents: int
-    lost_bytes: int
+    windows: int | None
+    lost_windows: int | None
+    uniform_bits_per_byte: float
+    unigram_bits_per_byte: float
+    train_tokens: int
+    train_bytes: int
+    seconds: float
 
     @property
     def bytes_per_token(self) -> float:
-        """The paper's token compression ratio (Table 2).
-
-        Raises:
-          InputError: there are no tokens, since all documents are empty.
-        """
-        if not self.tokens:
-            raise errors.InputError("No bytes/token: the documents are empty.")
+        """The paper's token compression ratio (Table 2)."""
         return self.bytes / self.tokens
 
+    @property
+    def bit_ratio(self) -> float:
+        """Bits of text over the bits that the codes can hold: the same for tokens of any size."""
+        return 8 * self.bytes / (self.tokens * math.log2(self.vocab_size))
 
-def measure(compressor: compressors.Compressor, documents: Iterable[bytes]) -> Compression:
+
+def measure(
+    name: str,
+    compressor: compressors.Compressor,
+    documents: Sequence[bytes],
+    training: token_files.TokenFile,
+    folder: pathlib.Path,
+) -> Compression:
     """Encodes and decodes every document, and compares.
 
     Losing text is counted, not raised: a foreign vocabulary may lose it by design.
+
+    Args:
+      name: the row's.
+      compressor: what is measured.
+      documents: held-out text.
+      training: training text after this compressor.
+      folder: gets a token file, `held_out`.
+
+    Raises:
+      InputError: all documents are empty.
     """
-    counts = Compression(0, 0, 0, 0, 0)
-    with progress.bar(f"Round trip {compressor.name}", unit="B") as bar:
-        remaining = iter(documents)
-        while batch := list(itertools.islice(remaining, _BATCH_DOCUMENTS)):
-            encoded = compressor.encode_batch(batch)
-            decoded = _decode(compressor, encoded)
-            lost = [len(text) for text, back in zip(batch, decoded, strict=True) if text != back]
-            size = sum(map(len, batch))
-            added = (len(batch), size, sum(map(len, encoded)), len(lost), sum(lost))
-            counts = Compression(*map(sum, zip(dataclasses.astuple(counts), added, strict=True)))
-            bar.update(size)
-    return counts
+    if not any(documents):
+        raise errors.InputError("No bytes/token: the held-out documents are empty.")
+    started = time.perf_counter()
+    tokens = token_files.write_tokens(folder / "held_out", compressor, documents)
+    lost_documents = count_lost(compressor, tokens, documents)
+    seconds = time.perf_counter() - started
+    windows = lost_windows = None
+    if not compressor.lossless and isinstance(compressor, LossyWindows):
+        counts = [compressor.count_lost(document) for document in documents]
+        lost_windows, windows = map(sum, zip(*counts, strict=True))
+    codes = compressor.vocab_size
+    return Compression(
+        name=name,
+        compressor_name=compressor.name,
+        vocab_size=codes,
+        m1_fingerprint=compressor.m1_fingerprint,
+        runs_m1=compressor.runs_m1,
+        lossless=compressor.lossless,
+        documents=tokens.num_documents,
+        bytes=tokens.total_bytes,
+        tokens=tokens.num_tokens - tokens.num_documents,
+        lost_documents=lost_documents,
+        windows=windows,
+        lost_windows=lost_windows,
+        uniform_bits_per_byte=baselines.uniform_bits_per_byte(
+            codes, tokens.num_tokens, tokens.total_bytes
+        ),
+        unigram_bits_per_byte=baselines.unigram_bits_per_byte(
+            training.ids, tokens.ids, codes, tokens.total_bytes
+        ),
+        train_tokens=training.num_tokens,
+        train_bytes=training.total_bytes,
+        seconds=seconds,
+    )
 
 
 def count_lost(

@@ -64,7 +64,7 @@ def test_compile_compress_train(capsys, m1, tmp_path):
 def test_a_missing_size_is_named(capsys, tmp_path):
     status = main.main(["train", "--tokens", str(tmp_path), "--output", str(tmp_path / "m2")])
     assert status == 1
-    assert "nothing says DecoderConfig's embed_dim, num_heads" in capsys.readouterr().err
+    assert "the files do not say DecoderConfig's embed_dim, num_heads" in capsys.readouterr().err
 
 
 def test_a_folder_without_tokens_is_named(capsys, tmp_path):

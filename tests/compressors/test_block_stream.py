@@ -159,7 +159,7 @@ def test_settings_that_cannot_be(ngrams, settings):
 def test_names(coders):
     known = {form: (coder.method, coder.name, coder.runs_m1) for form, coder in coders.items()}
     assert known["ac_8"] == ("AC", "ac_v256", True)
-    assert known["static_ac_1"] == ("StaticAC", "static_ac_v2", False)
+    assert known["static_ac_1"] == ("StaticAC", "static_ac_raw_bits", False)
     assert known["no_eos_ac_16"] == ("StaticAC", "static_ac_v65k", False)
     assert known["huffman_8"] == ("Huffman", "huffman_v256", True)
     assert known["static_ans_16"] == ("StaticANS", "static_ans_v65k", False)

@@ -8,13 +8,15 @@ import seqio
 import tensorflow_datasets as tfds
 
 import eiw.tasks
-from eiw import errors, vocab
+from eiw import errors, gin_config, vocab
 from eiw.coding import byte_model
 from eiw.compressors.neural_ac import NeuralAC
 from eiw.compressors.raw_bytes import RawBytes
 from eiw.data import locations, seqio_source
 
+# A few, to run: a task does the same with all. Every one is registered.
 METHODS = ("bytes", "sentencepiece", "ac_v256", "equal_info_b16_v65k")
+ALL_METHODS = sorted(path.stem for path in (gin_config.folder() / "methods").glob("*.gin"))
 TEXTS = [f"Document {i}. " * (i % 90) for i in range(300)]
 SPLITS = {"docs": ("train", "validation", "test"), "text": ("train", "validation", "test")}
 SPLITS["c4"] = ("train", "validation")
@@ -67,13 +69,25 @@ def examples(name, split="train", **options):
     return [example["targets"] for example in dataset.as_numpy_iterator()]
 
 
-def test_every_name_is_registered_and_literal():
+def test_every_method_that_can_be_compiled_is_registered_and_literal():
     source = pathlib.Path(eiw.tasks.__file__).read_text()
+    assert set(METHODS) < set(ALL_METHODS)
     for prefix in SPLITS:
-        for method in METHODS:
+        for method in ALL_METHODS:
             name = f"{prefix}_{method}"
             assert name in seqio.TaskRegistry.names()
-            assert f'"{name}"' in source
+            assert f'_add("{name}")\n' in source
+
+
+def test_all_texts_have_the_same_methods():
+    names = [name.partition("_") for name in seqio.TaskRegistry.names()]
+    methods = {prefix: {method for text, _, method in names if text == prefix} for prefix in SPLITS}
+    assert methods["docs"] == methods["text"] == methods["c4"]
+
+
+def test_tasks_of_a_method_share_its_vocabulary():
+    tasks = [seqio.TaskRegistry.get(f"{prefix}_gzip_v256_no_header") for prefix in SPLITS]
+    assert len({id(task.output_features["targets"].vocabulary) for task in tasks}) == 1
 
 
 def test_c4_is_the_papers_pipeline(c4):

@@ -1,0 +1,31 @@
+"""Recipes: how each method of the paper is made from a corpus and an M1. Bound in gin."""
+
+from eiw.recipes.base import Recipe
+from eiw.recipes.baselines import Bytes, ForeignSentencePiece, GZip, SentencePiece
+from eiw.recipes.block_coders import (
+    AC,
+    ANS,
+    EqualText,
+    Huffman,
+    StaticAC,
+    StaticANS,
+    StaticHuffman,
+)
+from eiw.recipes.windows import EqualInfoAC, Tunstall
+
+__all__ = [
+    "AC",
+    "ANS",
+    "Bytes",
+    "EqualInfoAC",
+    "EqualText",
+    "ForeignSentencePiece",
+    "GZip",
+    "Huffman",
+    "Recipe",
+    "SentencePiece",
+    "StaticAC",
+    "StaticANS",
+    "StaticHuffman",
+    "Tunstall",
+]

@@ -1,0 +1,67 @@
+"""`eiw train`: one decoder on token files, and an M1 out of it."""
+
+import json
+
+import pytest
+
+from eiw import byte_lm, main
+from eiw.coding import byte_model
+from eiw.compressors.raw_bytes import RawBytes
+from eiw.compressors.tunstall_fit import fit_tunstall
+from eiw.data import corpus, token_files
+
+TINY = [
+    *("--gin_file=runs/m1.gin", "--gin_file=sizes/tiny.gin"),
+    "--gin.loop.TrainConfig.steps=2",
+    "--gin.pipeline.ModelRun.batch_size=2",
+    "--gin.pipeline.ModelRun.length=16",
+    "--gin.config.DecoderConfig.num_layers=1",
+    "--gin.config.DecoderConfig.embed_dim=16",
+    "--gin.config.DecoderConfig.mlp_dim=16",
+]
+DOCUMENTS = [b"the text that a model is trained on, " * 5, b"and some more of it"]
+
+
+@pytest.fixture(scope="module")
+def dictionary():
+    return fit_tunstall(byte_model.NgramByteModel.fit(DOCUMENTS, order=3), 300)
+
+
+def write(folder, compressor):
+    for split in corpus.SPLITS:
+        token_files.write_tokens(folder / split, compressor, DOCUMENTS)
+    return folder
+
+
+def eiw_train(capsys, tokens, output, *arguments):
+    status = main.main(["train", f"--tokens={tokens}", f"--output={output}", *TINY, *arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_an_m1_of_crops_that_begin_where_windows_do(capsys, tmp_path, dictionary):
+    dictionary.save(tmp_path / "tunstall")
+    tokens = write(tmp_path / "tokens", RawBytes())
+    status, out, err = eiw_train(
+        capsys,
+        tokens,
+        tmp_path / "run",
+        f"--export_m1={tmp_path / 'm1'}",
+        '--gin.crops.Crops.begin="windows"',
+        f"--gin.crops.Crops.dictionary='{tmp_path / 'tunstall'}'",
+    )
+    assert status == 0, err
+    assert "2 steps" in out
+    m1 = byte_lm.ByteLM.load(tmp_path / "m1")
+    assert m1.start(1)[1].shape == (1, 258)
+    assert "windows" in (tmp_path / "run" / "config.gin").read_text()
+    rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert all(json.loads(row) for row in rows)
+
+
+def test_a_model_of_codes_is_no_m1(capsys, tmp_path, dictionary):
+    tokens = write(tmp_path / "tokens", dictionary)
+    status, _, err = eiw_train(capsys, tokens, tmp_path / "run", f"--export_m1={tmp_path / 'm1'}")
+    assert status == 1
+    assert "--export_m1 is for models of bytes" in err
+    assert not (tmp_path / "m1").exists()
