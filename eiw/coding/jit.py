@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 
 import numba
+from numba import extending, types
 
 _warned = False
 
@@ -23,6 +24,20 @@ def jit(function: Callable) -> Callable:
     except RuntimeError:
         _warn_once()
         return numba.njit(nogil=True)(function)
+
+
+@extending.intrinsic
+def leading_zeros(typing_context, number):
+    """How many zeros there are before the first one of a uint32 or uint64, as uint64.
+
+    One instruction, which numba has no name for. Only compiled functions can call it.
+    """
+
+    def generate(context, builder, signature, arguments):
+        count = builder.ctlz(arguments[0], context.get_constant(types.boolean, False))
+        return context.cast(builder, count, number, types.uint64)
+
+    return types.uint64(number), generate
 
 
 def _warn_once() -> None:
