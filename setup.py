@@ -33,6 +33,13 @@ T5X = [
     *SEQIO,
     *("cached-property", "chex", "fiddle", "jaxtyping", "jestimator", "tensorboard"),
 ]
+# Others to measure against: `eiw benchmark`.
+BENCH = [
+    "constriction",  # entropy coders
+    "pyrwkv-tokenizer",  # longest match, the fastest tokenizer on PyPI that was found
+    "tiktoken",  # byte pairs, as GPT's
+    "tokenizers",  # byte pairs, as in transformers; what it trains tiktoken runs too
+]
 TEST = [*SEQIO, "hypothesis", "pytest", "pytest-xdist", "ruff"]
 
 setuptools.setup(
@@ -48,6 +55,6 @@ setuptools.setup(
     package_dir={"eiw.tasks": "tasks", "eiw.gin": "gin"},
     package_data={"eiw.gin": ["*.gin", "*/*.gin"]},
     install_requires=BASE,
-    extras_require={"beam": BEAM, "seqio": SEQIO, "t5x": T5X, "test": TEST},
+    extras_require={"beam": BEAM, "bench": BENCH, "seqio": SEQIO, "t5x": T5X, "test": TEST},
     entry_points={"console_scripts": ["eiw=eiw.main:main"]},
 )
