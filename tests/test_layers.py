@@ -51,6 +51,10 @@ THIRD_PARTIES = {
     "eiw.training": JAX | {"optax", "orbax", "tensorboardX"},
     "eiw.inference": JAX,
     "eiw.evaluation": JAX,
+    "eiw.evaluation.rival_coders": {"constriction", "numpy"},
+    "eiw.evaluation.rival_tokenizers": {
+        *("pyrwkv_tokenizer", "sentencepiece", "tiktoken", "tokenizers")
+    },
     "eiw.analysis": {"numpy", "scipy", "matplotlib"},
     "eiw.tasks": {"seqio"},
     "eiw.gin_config": {"gin"},
