@@ -19,7 +19,7 @@ from eiw.data import batches, corpus, token_files
 from eiw.data import crops as crops_lib
 from eiw.evaluation import baselines, bits_per_byte, compression
 from eiw.models import config, decoder, flops
-from eiw.training import loop
+from eiw.training import hosts, loop
 
 # Contexts scored together; of no influence on the result.
 _SCORE_BATCH = 8
@@ -113,7 +113,10 @@ def train_m1(
     """Trains M1 on bytes in `folder`, and exports it for `ByteLM.load`."""
     run = run.on(tokens.train)
     result = _train(folder, run, tokens)
-    exported = byte_lm.export(result.state.params, run.model, export_folder)
+    params = hosts.gather(result.state.params)
+    exported = byte_lm.ByteLM(params, run.model)
+    if hosts.is_first():
+        byte_lm.export(params, run.model, export_folder)
     return {"fingerprint": exported.fingerprint, **_outcome(result, run, tokens)}
 
 
@@ -196,12 +199,20 @@ def git_commit() -> str:
 def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainResult:
     starts = run.crops.starts(tokens.train, run.length, atomic.make_folder(folder))
     source = batches.TokenFileSource(
-        tokens.train, run.batch_size, run.length, run.training.seed, starts=starts
+        tokens.train,
+        run.batch_size,
+        run.length,
+        run.training.seed,
+        jax.process_index(),
+        jax.process_count(),
+        starts,
     )
     model = decoder.Decoder(run.model)
 
     def evaluate(params: Any) -> dict[str, float]:
-        score = bits_per_byte.score(model, params, tokens.validation, run.length, _SCORE_BATCH)
+        score = bits_per_byte.score(
+            model, params, tokens.validation, run.length, _SCORE_BATCH * jax.device_count()
+        )
         return {"validation_bits_per_byte": score.bits_per_byte}
 
     result = loop.train(model, source, folder, run.training, evaluate=evaluate)
@@ -214,7 +225,9 @@ def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainRes
 def _outcome(result: loop.TrainResult, run: ModelRun, tokens: Tokens) -> dict[str, Any]:
     """Those fields of a row that only this run knows, whenever the row is made."""
     model = decoder.Decoder(run.model)
-    score = bits_per_byte.score(model, result.state.params, tokens.test, run.length, _SCORE_BATCH)
+    score = bits_per_byte.score(
+        model, result.state.params, tokens.test, run.length, _SCORE_BATCH * jax.device_count()
+    )
     return {
         "steps": result.steps,
         "tokens": result.tokens,

@@ -14,10 +14,13 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.linen import partitioning
 
 from eiw import errors, progress, vocab
 from eiw.data import token_files
+from eiw.models import axes as model_axes
 from eiw.models import decoder
+from eiw.training import hosts
 
 # Positions whose logits exist at the same time: 67 MB of float32 at 65,536 ids. Twice as many are
 # slower on a CPU, whose caches they leave.
@@ -143,8 +146,8 @@ def _nats_of_ids(
     targets_BT = targets.reshape(batch_size, length)
     inputs_BT = np.pad(targets_BT[:, :-1], ((0, 0), (1, 0)), constant_values=vocab.PAD_ID)
     chunk_length = max(1, min(length, _CHUNK_TOKENS // batch_size))
-    nats_BT = _score_batch(model, params, inputs_BT, targets_BT, chunk_length)
-    return np.asarray(nats_BT, np.float64).reshape(-1)[: len(ids)]
+    nats_BT = hosts.gather(_score_batch(model, params, inputs_BT, targets_BT, chunk_length))
+    return nats_BT.astype(np.float64).reshape(-1)[: len(ids)]
 
 
 @functools.partial(jax.jit, static_argnames=("model", "chunk_length"))
@@ -155,8 +158,13 @@ def _score_batch(
     targets_BT: jax.Array,
     chunk_length: int,
 ) -> jax.Array:
-    """nats_BT: -log p of each target. The head runs on `chunk_length` positions at a time."""
-    hidden_BTD = model.apply({"params": params}, inputs_BT, targets_BT, method="hidden")
+    """nats_BT: -log p of each target. The head runs on `chunk_length` positions at a time.
+
+    Inside a mesh the contexts are divided over it, as a batch is in training.
+    """
+    with partitioning.axis_rules(model_axes.MESH_RULES):
+        inputs_BT = partitioning.with_sharding_constraint(inputs_BT, ("batch", "length"))
+        hidden_BTD = model.apply({"params": params}, inputs_BT, targets_BT, method="hidden")
     head_DV = model.head_kernel(params)
     batch, length = targets_BT.shape
 

@@ -9,6 +9,7 @@ A checkpoint is written under a temporary name and renamed when it is complete, 
 the older ones. Orbax does not notice every altered byte of an array; the manifest does.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -16,6 +17,7 @@ import os
 import pathlib
 import re
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -26,7 +28,7 @@ from orbax import checkpoint as ocp
 from eiw import atomic, errors
 from eiw.models import config as model_config
 from eiw.models import decoder
-from eiw.training import state
+from eiw.training import hosts, state
 
 _FORMAT_VERSION = 1
 _NAME = re.compile(r"step_(\d{8,})")
@@ -46,6 +48,9 @@ def save(
 ) -> pathlib.Path:
     """Writes the checkpoint of a step and returns its folder.
 
+    Several hosts write one checkpoint together, on storage that they share: Orbax their arrays,
+    the first one all the rest. None goes on before it is complete.
+
     Older ones beyond the newest `keep` are deleted, and so are any of LATER steps: training has
     gone back behind them, because they are damaged.
 
@@ -63,26 +68,34 @@ def save(
     folder = _folder(run_dir, step)
     params, training = _parts(train_state)
     try:
-        for abandoned in folder.parent.glob("step_*.tmp-*"):
-            shutil.rmtree(abandoned, ignore_errors=True)
-        with atomic.replace_folder(folder) as temporary:
+        if hosts.is_first():
+            for abandoned in folder.parent.glob("step_*.tmp-*"):
+                shutil.rmtree(abandoned, ignore_errors=True)
+        # The others write into the first host's temporary folder, and the first one waits for them
+        # before it renames it.
+        with _shared_folder(folder) as temporary:
             with ocp.StandardCheckpointer() as checkpointer:
                 # Absolute: Orbax takes no relative paths.
                 checkpointer.save(temporary.absolute() / "params", params)
                 checkpointer.save(temporary.absolute() / "training", training)
-            content = {
-                "format_version": _FORMAT_VERSION,
-                "step": step,
-                "model": config.to_dict(),
-                "leaves": _leaves(train_state),
-                "cpus": _visible_cpus(),
-                "host": host,
-            }
-            (temporary / "state.json").write_text(json.dumps(content, indent=1))
-            manifest = json.dumps(_manifest(temporary), indent=1)
-            (temporary / "manifest.json").write_text(manifest)
+            hosts.wait(f"{folder.name} is written")
+            if hosts.is_first():
+                content = {
+                    "format_version": _FORMAT_VERSION,
+                    "step": step,
+                    "model": config.to_dict(),
+                    "leaves": _leaves(train_state),
+                    "cpus": _visible_cpus(),
+                    "host": host,
+                }
+                (temporary / "state.json").write_text(json.dumps(content, indent=1))
+                manifest = json.dumps(_manifest(temporary), indent=1)
+                (temporary / "manifest.json").write_text(manifest)
     except OSError as error:
         raise errors.InputError(f"Checkpoint {folder} cannot be written: {error}.") from error
+    hosts.wait(f"{folder.name} is complete")
+    if not hosts.is_first():
+        return folder
     kept = [other for other in steps(run_dir) if other <= step][-keep:]
     for other in set(steps(run_dir)) - set(kept):
         shutil.rmtree(_folder(run_dir, other))
@@ -159,7 +172,31 @@ def _parts(train_state: state.TrainState) -> tuple[Any, dict[str, Any]]:
     return train_state.params, rest
 
 
+@contextlib.contextmanager
+def _shared_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """As `atomic.replace_folder`, of which only the first host's takes place."""
+    if hosts.is_first():
+        with atomic.replace_folder(folder) as temporary:
+            hosts.from_first(temporary.name)
+            yield temporary
+    else:
+        yield folder.with_name(hosts.from_first(None))
+
+
 def _newest_whole(run_dir: pathlib.Path) -> tuple[pathlib.Path, dict[str, Any]] | None:
+    """The first host looks, and all take the one that it finds."""
+    try:
+        found = _find_newest_whole(run_dir) if hosts.is_first() else None
+        answer = {"folder": found[0].name, "content": found[1]} if found else {}
+    except errors.ArtefactError as error:
+        answer = {"error": str(error)}
+    answer = hosts.from_first(answer)
+    if "error" in answer:
+        raise errors.ArtefactError(answer["error"])
+    return (run_dir / "checkpoints" / answer["folder"], answer["content"]) if answer else None
+
+
+def _find_newest_whole(run_dir: pathlib.Path) -> tuple[pathlib.Path, dict[str, Any]] | None:
     damage = None
     for step in reversed(steps(run_dir)):
         folder = _folder(run_dir, step)

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import enum
 import json
 import pathlib
 import time
@@ -13,7 +14,16 @@ import jax
 from eiw import atomic, errors
 from eiw.data import batches
 from eiw.models import decoder
-from eiw.training import checkpoint, metrics, sharding, state, step, stop_signal, tallies
+from eiw.training import (
+    checkpoint,
+    hosts,
+    metrics,
+    sharding,
+    state,
+    step,
+    stop_signal,
+    tallies,
+)
 from eiw.training import optimizer as optimizers
 
 # Called with the parameters; what it returns (bits/byte on held-out text) is logged.
@@ -110,6 +120,10 @@ def train(
     parameters, optimizer, random keys, logged losses and the order of the data. SIGTERM and SIGINT
     save a checkpoint and return; a second signal acts as usual.
 
+    Several hosts (`hosts.join`) call this alike, each with a source of its own rows and all with
+    the same `run_dir`, on storage that they share. The first one writes what is written; a run may
+    go on with another number of hosts.
+
     Args:
       model: the network.
       source: batches; its position is saved and restored.
@@ -128,6 +142,14 @@ def train(
     run = _Run(model, source, run_dir, config, evaluate)
     with jax.set_mesh(run.blueprint.mesh), stop_signal.listen() as stop:
         return run.train(stop)
+
+
+class _Stop(enum.IntEnum):
+    """Why to stop before the last step; of several hosts' reasons the greatest counts."""
+
+    NOT = 0
+    TIME = 1
+    SIGNAL = 2
 
 
 class _Run:
@@ -169,20 +191,25 @@ class _Run:
             def read(most: int) -> None:
                 """Reads metrics until at most `most` steps are still on their way."""
                 while len(pending) > most:
-                    number, values = pending.popleft()
+                    number, values, stops = pending.popleft()
+                    self.stopping = max(self.stopping, _Stop(int(stops)))
                     tally.add(number, jax.device_get(values))
                     log.advance(self._seconds())
                     if number % config.log_every == 0:
                         log.write(number, tally.mean() | clock.rates(number, tally.tokens))
 
-            while done < config.steps and not stop and not self._out_of_time():
+            # All hosts stop after the same step, though their clocks and signals differ.
+            agreement = hosts.Agreement(self.blueprint.mesh)
+            self.stopping = _Stop(hosts.from_first(self._reason_to_stop([])))
+            while done < config.steps and not self.stopping:
                 batch = sharding.put_batch(self.blueprint.mesh, self.source.next_batch())
                 if train_step is None:
                     train_step = self._compile(current, batch)
                     clock.start(done, tally.tokens)
                 current, values = train_step(current, batch)
                 done += 1
-                pending.append((done, values))
+                stops = agreement.ask(self._reason_to_stop(stop))
+                pending.append((done, values, stops))
                 read(_STEPS_AHEAD)
                 if self._due(config.evaluate_every, done) and self.evaluate is not None:
                     read(0)
@@ -204,7 +231,7 @@ class _Run:
             seconds=self._seconds(),
             **rates,
             loss_nats=tally.last_loss(),
-            interrupted=bool(stop),
+            interrupted=self.stopping is _Stop.SIGNAL,
         )
 
     def _compile(self, current: state.TrainState, batch: step.Batch) -> Any:
@@ -231,15 +258,19 @@ class _Run:
         config = dataclasses.asdict(self.config)
         config["optimizer"] = repr(self.config.optimizer)
         content = {"model": self.model.config.to_dict(), "train": config}
-        with atomic.replace_file(self.run_dir / "config.json") as temporary:
-            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        if hosts.is_first():
+            with atomic.replace_file(self.run_dir / "config.json") as temporary:
+                temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
 
-    def _out_of_time(self) -> bool:
+    def _reason_to_stop(self, received: list[int]) -> "_Stop":
+        """This host's."""
+        if received:
+            return _Stop.SIGNAL
         limit = self.config.max_seconds
-        return limit is not None and self._seconds() >= limit
+        return _Stop.TIME if limit is not None and self._seconds() >= limit else _Stop.NOT
 
     @staticmethod
     def _due(every: int, done: int) -> bool:

@@ -1,4 +1,7 @@
-"""Numbers of a run: to `metrics.jsonl` (one object a line), to TensorBoard and to the terminal."""
+"""Numbers of a run: to `metrics.jsonl` (one object a line), to TensorBoard and to the terminal.
+
+Of several hosts the first one writes; the others' logs take numbers and do nothing.
+"""
 
 import json
 import pathlib
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 import tensorboardX
 
 from eiw import atomic, errors, progress
+from eiw.training import hosts
 
 
 class MetricsLog:
@@ -30,6 +34,10 @@ class MetricsLog:
           InputError: the folder cannot be written.
           ArtefactError: the log so far is damaged.
         """
+        self._step, self._numbers = step, {}
+        self._writes = hosts.is_first()
+        if not self._writes:
+            return
         path = run_dir / "metrics.jsonl"
         kept = _kept_lines(path, step)
         with atomic.replace_file(path) as temporary:
@@ -39,7 +47,6 @@ class MetricsLog:
             str(run_dir / "tensorboard"), purge_step=step + 1 if step else None
         )
         self._by_seconds = total_seconds is not None
-        self._step, self._numbers = step, {}
         if self._by_seconds:
             self._bar = progress.bar(f"train {run_dir.name}", total=total_seconds, unit="s")
         else:
@@ -50,6 +57,8 @@ class MetricsLog:
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Records the numbers of a step, everywhere."""
+        if not self._writes:
+            return
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         self._file.flush()
         for name, number in values.items():
@@ -58,6 +67,8 @@ class MetricsLog:
 
     def advance(self, seconds: float) -> None:
         """Moves the progress bar by a step, to the run's `seconds` so far."""
+        if not self._writes:
+            return
         self._step += 1
         self._bar.set_postfix({"step": self._step} | self._numbers, refresh=False)
         if self._by_seconds:
@@ -68,6 +79,8 @@ class MetricsLog:
 
     def close(self) -> None:
         """Closes the files and leaves the bar as it stands."""
+        if not self._writes:
+            return
         self._bar.close()
         self._file.close()
         self._board.close()

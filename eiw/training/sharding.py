@@ -104,7 +104,7 @@ def put_batch(mesh: jax.sharding.Mesh, batch: Mapping[str, np.ndarray]) -> dict[
     """This host's rows of a batch, as global arrays on the mesh.
 
     Raises:
-      InputError: the mesh does not divide the rows.
+      InputError: the mesh does not divide the rows, or it does not divide them between hosts.
     """
     parts = _parts(mesh, _BATCH_AXES)
     rows = len(next(iter(batch.values()))) * jax.process_count()
@@ -113,6 +113,12 @@ def put_batch(mesh: jax.sharding.Mesh, batch: Mapping[str, np.ndarray]) -> dict[
             f"{rows} rows a batch cannot be divided over {parts} devices (mesh axes data, fsdp)."
         )
     target = batch_sharding(mesh)
+    own = {str(index) for index in target.addressable_devices_indices_map((parts,)).values()}
+    if len(own) * jax.process_count() != parts:
+        raise errors.InputError(
+            f"The mesh {dict(mesh.shape)} gives {jax.process_count()} hosts the same rows of a "
+            "batch: make data x fsdp a multiple of the hosts."
+        )
     return {
         name: jax.make_array_from_process_local_data(target, rows_BT)
         for name, rows_BT in batch.items()

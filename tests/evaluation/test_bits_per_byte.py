@@ -24,6 +24,7 @@ class EveryThirdByte:
     vocab_size: int = VOCAB - vocab.NUM_SPECIAL_IDS
     name: str = "third"
     fingerprint: str = "f"
+    runs_m1: bool = False
 
     def encode_batch(self, texts: list[bytes]) -> list[np.ndarray]:
         return [np.frombuffer(text, np.uint8)[::3] % self.vocab_size for text in texts]
