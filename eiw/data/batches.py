@@ -22,6 +22,10 @@ class BatchSource(Protocol):
         `decoder_loss_weights`: T5X's names."""
         ...
 
+    def last_examples(self) -> np.ndarray:
+        """int64[B]: which examples of the data the last batch was made of, by number."""
+        ...
+
     def state(self) -> dict:
         """The position before the next batch, as JSON; the same on every host."""
         ...
@@ -82,6 +86,7 @@ class TokenFileSource:
         self._rows = np.arange(host, batch_size, num_hosts)
         # Examples that all hosts together have given out since the very start.
         self._position = 0
+        self._last_examples = np.zeros(0, np.int64)
 
     def next_batch(self) -> Batch:
         epochs, indices = np.divmod(self._position + self._rows, self._examples)
@@ -90,9 +95,13 @@ class TokenFileSource:
             key = (self._seed, int(epoch))
             indices[chosen] = permutation.permute(indices[chosen], self._examples, key)
         self._position += self._batch_size
+        self._last_examples = indices
         places = np.array([self._starts.places[index] for index in indices.tolist()], np.int64)
         ids = places[:, None] + np.arange(self._length)
         return language_model_batch(self._tokens.ids[ids].astype(np.int32))
+
+    def last_examples(self) -> np.ndarray:
+        return self._last_examples
 
     def state(self) -> dict:
         epoch, example = divmod(self._position, self._examples)

@@ -66,6 +66,11 @@ class SeqioSource:
         self._position += self._batch_size
         return batches.language_model_batch(targets_BT[self._host :: self._num_hosts])
 
+    def last_examples(self) -> np.ndarray:
+        """Numbers in the task's order for this seed, which is what can be made again."""
+        first = self._position - self._batch_size
+        return np.arange(first + self._host, self._position, self._num_hosts)
+
     def state(self) -> dict:
         return {**self._data, "example": self._position}
 

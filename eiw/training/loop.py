@@ -18,6 +18,7 @@ from eiw.training import (
     checkpoint,
     hosts,
     metrics,
+    profile,
     sharding,
     state,
     step,
@@ -51,6 +52,7 @@ class TrainConfig:
       mesh: sizes of the mesh's axes, see `sharding.make_mesh`.
       loss_chunk_logits: see `step.make_train_step`.
       microbatches: see `step.make_train_step`.
+      profile_steps: steps that `jax.profiler` traces into the run's profile/, after the first ones.
 
     Raises:
       InputError: a number that makes no sense.
@@ -68,6 +70,7 @@ class TrainConfig:
     mesh: Mapping[str, int] = dataclasses.field(default_factory=dict)
     loss_chunk_logits: int = 2**25
     microbatches: int | None = None
+    profile_steps: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "log_every", "checkpoint_every", "keep", "loss_chunk_logits"):
@@ -191,9 +194,9 @@ class _Run:
             def read(most: int) -> None:
                 """Reads metrics until at most `most` steps are still on their way."""
                 while len(pending) > most:
-                    number, values, stops = pending.popleft()
+                    number, values, stops, examples = pending.popleft()
                     self.stopping = max(self.stopping, _Stop(int(stops)))
-                    tally.add(number, jax.device_get(values))
+                    tally.add(number, jax.device_get(values), examples)
                     log.advance(self._seconds())
                     if number % config.log_every == 0:
                         log.write(number, tally.mean() | clock.rates(number, tally.tokens))
@@ -201,7 +204,9 @@ class _Run:
             # All hosts stop after the same step, though their clocks and signals differ.
             agreement = hosts.Agreement(self.blueprint.mesh)
             self.stopping = _Stop(hosts.from_first(self._reason_to_stop([])))
+            profiler = profile.Profiler(self.run_dir, done, config.profile_steps)
             while done < config.steps and not self.stopping:
+                profiler.before_step(done)
                 batch = sharding.put_batch(self.blueprint.mesh, self.source.next_batch())
                 if train_step is None:
                     train_step = self._compile(current, batch)
@@ -209,7 +214,7 @@ class _Run:
                 current, values = train_step(current, batch)
                 done += 1
                 stops = agreement.ask(self._reason_to_stop(stop))
-                pending.append((done, values, stops))
+                pending.append((done, values, stops, self.source.last_examples()))
                 read(_STEPS_AHEAD)
                 if self._due(config.evaluate_every, done) and self.evaluate is not None:
                     read(0)
@@ -221,6 +226,7 @@ class _Run:
                         self._save(current, tally)
                     saved = done
             read(0)
+            profiler.stop()
             rates = clock.total_rates(done, tally.tokens)
             if done > saved or not restored:
                 self._save(current, tally)

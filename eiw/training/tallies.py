@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 
+import jax
 import numpy as np
 
 from eiw import errors
@@ -33,17 +34,23 @@ class Tally:
     gradient_norm: float = 0.0
     logged_loss: float | None = None
 
-    def add(self, number: int, values: Mapping[str, np.ndarray]) -> None:
+    def add(self, number: int, values: Mapping[str, np.ndarray], examples: np.ndarray) -> None:
         """Adds a step's sums.
 
+        Args:
+          number: the step's.
+          values: its metrics.
+          examples: int64[B], which examples this host gave it.
+
         Raises:
-          InputError: one of them is not finite.
+          InputError: a metric is not finite.
         """
         for name in ("nats", "z_loss", "gradient_norm"):
             if not math.isfinite(values[name]):
                 raise errors.InputError(
                     f"Step {number}: {name} is {float(values[name])}. Training stopped; the last "
-                    "checkpoint is from before. Lower the learning rate or look at the data."
+                    "checkpoint is from before. Lower the learning rate, or look at the data: "
+                    f"examples {', '.join(map(str, examples))} of host {jax.process_index()}."
                 )
         self.nats += float(values["nats"])
         self.z_loss += float(values["z_loss"])

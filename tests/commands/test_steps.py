@@ -44,7 +44,8 @@ def test_compile_compress_train(capsys, m1, tmp_path):
     (tmp_path / "train.gin").write_text(TRAIN)
 
     # An M1 that knows nothing fills wider windows with tens of thousands of texts.
-    eiw(capsys, "compile", "--m1", m1, "--output", tmp_path / "windows", "--window_bits=14")
+    narrow = ["--gin.recipes.EqualInfoAC.window_bits=14", "--gin.recipes.EqualInfoAC.token_bits=14"]
+    eiw(capsys, "compile", "--m1", m1, "--output", tmp_path / "windows", *narrow)
     eiw(
         *(capsys, "compress", "--compressor", tmp_path / "windows"),
         *("--text", tmp_path / "text.jsonl", "--output", tmp_path / "tokens"),

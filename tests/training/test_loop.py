@@ -132,8 +132,10 @@ def test_a_loss_that_is_not_finite_stops_with_its_step(tmp_path, bad_step):
                 batch["decoder_input_tokens"][0, 0] = 10_000  # no such id: NaN
             return batch
 
-    with pytest.raises(errors.InputError, match=f"Step {bad_step}: nats is nan"):
+    with pytest.raises(errors.InputError, match=f"Step {bad_step}: nats is nan") as caught:
         train(tmp_path, BrokenSource())
+    examples = range(4 * bad_step - 4, 4 * bad_step)
+    assert f"examples {', '.join(map(str, examples))} of host 0" in str(caught.value)
     assert checkpoint.steps(tmp_path) == ([] if bad_step == 1 else [3])
 
 
@@ -157,6 +159,11 @@ def test_evaluates_and_logs(tmp_path):
     lines = logged(tmp_path)
     assert [line["step"] for line in lines] == [2, 2, 4, 4]
     assert ["bits_per_byte" in line for line in lines] == [False, True, False, True]
+
+
+def test_traces_some_steps(tmp_path):
+    train(tmp_path, steps=8, profile_steps=2)
+    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
 
 
 def test_unusable_settings_and_folders(tmp_path):

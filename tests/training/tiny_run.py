@@ -43,6 +43,9 @@ class RandomSource:
             "decoder_loss_weights": weights,
         }
 
+    def last_examples(self) -> np.ndarray:
+        return np.arange(BATCH * (self.index - 1), BATCH * self.index)
+
     def state(self) -> dict:
         return {"seed": self.seed, "index": self.index}
 
