@@ -35,6 +35,13 @@ T5X = [
 ]
 # Who reads exported dictionaries. Writing them needs neither.
 EXPORT = ["pyrwkv-tokenizer", "transformers>=5"]
+# Others to measure against: `eiw benchmark`.
+BENCH = [
+    "constriction",  # entropy coders
+    "pyrwkv-tokenizer",  # longest match, the fastest tokenizer on PyPI that was found
+    "tiktoken",  # byte pairs, as GPT's
+    "tokenizers",  # byte pairs, as in transformers; what it trains tiktoken runs too
+]
 TEST = [*SEQIO, *EXPORT, "hypothesis", "pytest", "pytest-xdist", "ruff"]
 
 setuptools.setup(
@@ -50,6 +57,13 @@ setuptools.setup(
     package_dir={"eiw.tasks": "tasks", "eiw.gin": "gin"},
     package_data={"eiw.gin": ["*.gin", "*/*.gin"], "eiw.analysis": ["*.csv"]},
     install_requires=BASE,
-    extras_require={"beam": BEAM, "export": EXPORT, "seqio": SEQIO, "t5x": T5X, "test": TEST},
+    extras_require={
+        "beam": BEAM,
+        "bench": BENCH,
+        "export": EXPORT,
+        "seqio": SEQIO,
+        "t5x": T5X,
+        "test": TEST,
+    },
     entry_points={"console_scripts": ["eiw=eiw.main:main"]},
 )

@@ -9,6 +9,7 @@ import difflib
 # gin-config 0.5 uses importlib.util without importing it.
 import importlib.util  # noqa: F401
 import logging
+import os
 import pathlib
 import re
 from collections.abc import Callable, Sequence
@@ -53,6 +54,9 @@ def build(
         Of files, only those without overrides are held to that.
     """
     gin.clear_config()
+    # gin would also look inside Python packages, and stumbles over any folder of the working
+    # directory that is called like the first part of a path: runs/, which we make ourselves.
+    gin.config._FILE_READERS[:] = [(open, os.path.isfile)]
     gin.config._LOCATION_PREFIXES[:] = ["", *map(str, search_paths), str(folder())]
     # gin logs each prefix that does not hold a file as an error, even if a later one does.
     logger = logging.getLogger()

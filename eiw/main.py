@@ -20,6 +20,7 @@ COMMANDS = {
     "compress": "text as token files of one compressor; SeqIO tasks as offline caches",
     "convert": "checkpoints between our trainer and T5X's",
     "evaluate": "compression tables of compressors; FLOPs/byte of a size",
+    "benchmark": "speed of the tokenizers of a run beside others; speed of the coders",
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130
@@ -29,7 +30,18 @@ _ABSL_FLAGS = {flag.help for flag in flags.FlagValues()._flags().values()}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `eiw COMMAND [flags]`; returns the exit status."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _main(list(sys.argv[1:] if argv is None else argv))
+        # Here, not when the interpreter ends: what a pipe does not take must show now.
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The reader of our output left (`eiw ... | head`): nothing to say, and nowhere to say it.
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        return 1
+
+
+def _main(argv: list[str]) -> int:
     if not argv or argv[0] in ("--help", "-h", "help"):
         print(_usage())
         return 0 if argv else 2
@@ -67,9 +79,7 @@ def _run(name: str, argv: Sequence[str]) -> int:
         print(f"\neiw {name}: interrupted; run it again to go on", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output left (`eiw ... | head`): nothing to say, and nowhere to say it.
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-        return 1
+        raise  # no error: see main
     except Exception as error:
         if values.debug:
             raise

@@ -92,18 +92,19 @@ def write_tokens(
     return {"lost_documents": compression.count_lost(compressor, tokens, test)}
 
 
-def open_tokens(folder: pathlib.Path, compressor: base.Compressor) -> Tokens:
-    """Opens what `write_tokens` left.
+def open_tokens(folder: pathlib.Path, compressor: base.Compressor | None = None) -> Tokens:
+    """Opens what `write_tokens` or `eiw compress` left.
 
     Raises:
-      ArtefactError: it is missing or damaged, or was written by another compressor.
+      ArtefactError: it is missing or damaged, its splits are of different compressors, or of
+        another one than `compressor`.
     """
-    return Tokens(
-        *(
-            token_files.open_tokens(folder / split, expect_fingerprint=compressor.fingerprint)
-            for split in ("train", "validation", "test")
-        )
-    )
+    fingerprint = compressor.fingerprint if compressor else None
+    opened = []
+    for split in corpus.SPLITS:
+        opened.append(token_files.open_tokens(folder / split, expect_fingerprint=fingerprint))
+        fingerprint = opened[0].fingerprint
+    return Tokens(*opened)
 
 
 def train_m1(

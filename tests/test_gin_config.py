@@ -4,6 +4,7 @@ import pytest
 
 from eiw import errors, gin_config
 from eiw.models import config
+from eiw.training import loop, optimizer
 
 HEADER = "from __gin__ import dynamic_registration\nfrom eiw.models import config\n"
 
@@ -22,6 +23,15 @@ def test_builds_from_a_size_file_and_an_override(gin_file, monkeypatch, tmp_path
     )
     assert (built.vocab_size, built.embed_dim, built.num_layers) == (259, 128, 5)
     assert "config.DecoderConfig.num_layers = 5" in text
+
+
+def test_a_folder_with_a_files_first_name_is_no_package(gin_file, monkeypatch, tmp_path):
+    # As `python -m` has it: the working directory is where modules are looked for.
+    (tmp_path / "sizes").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    built, _ = gin_config.build(config.DecoderConfig, [gin_file])
+    assert built.size == "tiny"
 
 
 @pytest.mark.parametrize(
@@ -44,3 +54,18 @@ def test_a_mistake_is_one_line_that_names_it(gin_file, binding, words):
 def test_a_missing_file_is_named():
     with pytest.raises(errors.InputError, match=r"sizes/4m\.gin"):
         gin_config.build(config.DecoderConfig, ["sizes/4m.gin"])
+
+
+def test_settings_of_an_optimizer_are_bound_by_name(tmp_path):
+    path = tmp_path / "train.gin"
+    path.write_text(
+        "from __gin__ import dynamic_registration\n"
+        "from eiw.training import loop\n"
+        "from eiw.training import optimizer\n"
+        "loop.TrainConfig.steps = 1\n"
+        "loop.TrainConfig.optimizer = @optimizer.AdamW()\n"
+    )
+    built, _ = gin_config.build(
+        loop.TrainConfig, [str(path)], ["optimizer.AdamW.learning_rate = 0.5"]
+    )
+    assert built.optimizer == optimizer.AdamW(learning_rate=0.5)

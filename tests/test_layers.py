@@ -51,13 +51,17 @@ THIRD_PARTIES = {
     "eiw.training": JAX | {"optax", "orbax", "tensorboardX"},
     "eiw.inference": JAX,
     "eiw.evaluation": JAX,
+    "eiw.evaluation.rival_coders": {"constriction", "numpy"},
+    "eiw.evaluation.rival_tokenizers": {
+        *("pyrwkv_tokenizer", "sentencepiece", "tiktoken", "tokenizers")
+    },
     "eiw.analysis": {"numpy", "scipy", "matplotlib"},
     "eiw.tasks": {"seqio"},
     "eiw.gin_config": {"gin"},
     "eiw.recipes": set(),
     "eiw.pipeline": {"jax"},
     "eiw.commands": JAX | {"absl"},
-    "eiw.t5x": {"gin", "jax", "seqio"},
+    "eiw.t5x": {"gin", "jax", "seqio", "t5x"},
     "eiw.main": {"absl"},
 }
 # The one upward edge: a saved compressor may carry an M1, which is resolved by name when loaded.

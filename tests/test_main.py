@@ -1,5 +1,8 @@
 """The command line: help, suggestions, one line an error."""
 
+import subprocess
+import sys
+
 import pytest
 
 from eiw import errors, main
@@ -51,3 +54,11 @@ def test_an_error_is_one_line_without_debug(capsys, monkeypatch, error):
     assert "no file" in err
     with pytest.raises(type(error)):
         main.main(["report", "--debug"])
+
+
+def test_a_reader_that_leaves_is_no_error():
+    command = [sys.executable, "-m", "eiw.main", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1

@@ -49,7 +49,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "Default: documentation of the installed packages.",
         flag_values=values,
     )
-    flags.DEFINE_boolean("fresh", False, "Do every stage anew.", flag_values=values)
+    flags.DEFINE_boolean("fresh", False, "Do every stage anew, with new rows.", flag_values=values)
     gin_flags.define(values, default_file="runs/smoke.gin")
 
 
@@ -60,6 +60,7 @@ def run(values: flags.FlagValues) -> None:
     if values.fresh:
         for record in sorted(output.glob("**/*.stage.json")):
             stages.forget(record.with_name(record.name.removesuffix(".stage.json")))
+        (output / "results.jsonl").unlink(missing_ok=True)
     gin_flags.save(output, config)
 
     text = _prepare_corpus(output, settings, values.text)

@@ -16,7 +16,6 @@ from absl import flags
 
 from eiw import errors, pipeline, vocab
 from eiw.commands import gin_flags
-from eiw.data import corpus, token_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +46,7 @@ def run(values: flags.FlagValues) -> None:
     """Trains, scores on the test tokens, says how good it became."""
     settings, config = gin_flags.build(values, Settings)
     folder, output = pathlib.Path(values.tokens), pathlib.Path(values.output)
-    tokens = pipeline.Tokens(*(token_files.open_tokens(folder / split) for split in corpus.SPLITS))
+    tokens = pipeline.open_tokens(folder)
     if values.export_m1 is not None and tokens.train.vocab_size != vocab.NUM_BYTES:
         raise errors.InputError(
             f"--export_m1 is for models of bytes, and {folder} has {tokens.train.vocab_size:,} "

@@ -2,12 +2,15 @@
 
 import abc
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from eiw import errors
+
+# Bytes or codes that are worked on at a time.
+_GROUP_SIZE = 1 << 20
 
 
 class Compressor(abc.ABC):
@@ -101,6 +104,38 @@ def checked_codes(codes: np.ndarray, vocab_size: int) -> np.ndarray:
             f"{codes.max()}. Were the special ids taken off?"
         )
     return codes.astype(np.int32, copy=False)
+
+
+def joined_codes(codes: Sequence[np.ndarray], vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of codes one after another, int32[n], and where each begins, and n, int64[m + 1].
+
+    Raises:
+      InputError: as `checked_codes` does.
+    """
+    lists = [np.asarray(one) for one in codes]
+    starts = np.zeros(len(lists) + 1, np.int64)
+    np.cumsum([one.size for one in lists], out=starts[1:])
+    if all(one.dtype == np.int32 and one.ndim == 1 for one in lists):
+        # Checked together: lists are short, and each check of one takes microseconds.
+        return checked_codes(np.concatenate([np.zeros(0, np.int32), *lists]), vocab_size), starts
+    lists = [checked_codes(one, vocab_size) for one in lists]
+    return np.concatenate([np.zeros(0, np.int32), *lists]), starts
+
+
+def in_groups(items: Sequence, work: Callable[[Sequence], list]) -> list:
+    """`work(items)`, done for a few items after another, which bounds the memory that it takes.
+
+    Args:
+      items: of any lengths.
+      work: from several items to a result for each.
+    """
+    results, first, size = [], 0, 0
+    for index, item in enumerate(items):
+        size += len(item)
+        if size >= _GROUP_SIZE:
+            results += work(items[first : index + 1])
+            first, size = index + 1, 0
+    return results + work(items[first:]) if first < len(items) else results
 
 
 def checked_token_bits(token_bits: int) -> int:

@@ -99,13 +99,6 @@ class Parser:
         return codes[: code_starts[-1]].copy(), code_starts
 
 
-def joined(texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """Texts one after another, uint8[n], and where each begins, int64[m + 1]."""
-    starts = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(text) for text in texts], out=starts[1:])
-    return np.frombuffer(b"".join(texts), np.uint8), starts
-
-
 def _joins() -> np.ndarray:
     """bool[256, 256]: whether a byte belongs to the same word as the byte before it.
 
@@ -128,8 +121,8 @@ _START, _NEVER = WORDS.index("start"), WORDS.index("never")
 _LABEL_MASK = np.uint64((1 << longest_match.LABEL_BITS) - 1)
 _BASE_SHIFT = np.uint64(longest_match.BASE_SHIFT)
 _BASE_MASK = np.uint64((1 << longest_match.BASE_BITS) - 1)
-_LENGTH_SHIFT = np.uint64(longest_match.LENGTH_SHIFT)
-_LENGTH_MASK = np.uint64((1 << longest_match.LENGTH_BITS) - 1)
+_BACK_SHIFT = np.uint64(longest_match.BACK_SHIFT)
+_BACK_MASK = np.uint64((1 << longest_match.BACK_BITS) - 1)
 _CODE_SHIFT = np.uint64(longest_match.CODE_SHIFT)
 
 
@@ -152,13 +145,13 @@ def _cut_greedily(
             # The longest that ends a word; nothing yet where this is `place`.
             word_end, word_code = (ahead, code) if ends_word else (place, code)
             if ahead < end and (may_cross or not ends_word):
-                word = first_two[(np.int64(data[place]) << 8) | np.int64(data[ahead])]
+                word = first_two[jit.load_pair(data, place)]
                 while True:
                     # `word` is that of the node for the bytes up to and including `ahead`, or, if
                     # there is none after two bytes, that of the single byte, a base of 0.
                     ahead += 1
                     ends_word = ahead == end or not joins[data[ahead - 1], data[ahead]]
-                    if np.int64((word >> _LENGTH_SHIFT) & _LENGTH_MASK) == ahead - place:
+                    if (word >> _BACK_SHIFT) & _BACK_MASK == 0:
                         longest, code = ahead, np.int32(word >> _CODE_SHIFT)
                         if ends_word:
                             word_end, word_code = longest, code
@@ -198,11 +191,11 @@ def _cut_fewest(
             code = single_codes[data[place]]
             cost = costs[ahead & ring_mask] + (0 if ends_word else late_cost)
             if ahead < end and (may_cross or not ends_word):
-                word = first_two[(np.int64(data[place]) << 8) | np.int64(data[ahead])]
+                word = first_two[jit.load_pair(data, place)]
                 while True:
                     ahead += 1
                     ends_word = ahead == end or not joins[data[ahead - 1], data[ahead]]
-                    if np.int64((word >> _LENGTH_SHIFT) & _LENGTH_MASK) == ahead - place:
+                    if (word >> _BACK_SHIFT) & _BACK_MASK == 0:
                         other = costs[ahead & ring_mask] + (0 if ends_word else late_cost)
                         # Of cuts that cost the same, the one whose first entry is longest.
                         if other <= cost:

@@ -146,9 +146,9 @@ class SentencePiece(base.Compressor):
         return [np.array(ids, np.int32) for ids in pieces]
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
-        checked = [base.checked_codes(one, self.vocab_size) for one in codes]
         if self._table is not None:
-            return [self._table.decode(one) for one in checked]
+            return self._table.decode(*base.joined_codes(codes, self.vocab_size))
+        checked = [base.checked_codes(one, self.vocab_size) for one in codes]
         return [self._processor.decode(one.tolist()).encode() for one in checked]
 
     def save(self, folder: pathlib.Path) -> None:

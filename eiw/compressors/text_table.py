@@ -7,8 +7,12 @@ import numpy as np
 
 from eiw.coding import jit
 
-# Texts are copied eight bytes at a time: most are shorter, and one wide copy beats a loop.
-_STRIDE = 8
+# A short text lies in a slot of two words, its length in the last byte of them. Both are copied
+# whatever the length, which is faster than a loop, and what is too much is written over.
+_SLOT_BYTES = 16
+_MAX_SHORT = _SLOT_BYTES - 1
+_LONG = 255  # in place of the length of a text that has no slot
+_LENGTH_SHIFT = np.uint64(56)
 
 
 class TextTable:
@@ -20,9 +24,11 @@ class TextTable:
     """
 
     def __init__(self, text_bytes: np.ndarray, text_offsets: np.ndarray) -> None:
-        # A wide copy may read past the last text.
-        self._text_bytes = np.concatenate([text_bytes, np.zeros(_STRIDE, np.uint8)])
+        self._text_bytes = np.ascontiguousarray(text_bytes)
         self._text_offsets = text_offsets
+        slots = np.zeros((len(text_offsets) - 1, _SLOT_BYTES), np.uint8)
+        _fill_slots(self._text_bytes, text_offsets, slots)
+        self._slots = slots.view("<u8").astype(np.uint64)
 
     @classmethod
     def from_texts(cls, texts: Sequence[bytes]) -> "TextTable":
@@ -32,53 +38,65 @@ class TextTable:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arguments that make this table, by name."""
-        return {"text_bytes": self._text_bytes[:-_STRIDE], "text_offsets": self._text_offsets}
+        return {"text_bytes": self._text_bytes, "text_offsets": self._text_offsets}
 
     def texts(self) -> list[bytes]:
         """All texts, in order."""
         joined, offsets = self._text_bytes.tobytes(), self._text_offsets.tolist()
         return [joined[a:b] for a, b in itertools.pairwise(offsets)]
 
-    def decode(self, entries: np.ndarray) -> bytes:
-        """The texts of int[n] entries, all in 0 .. V - 1, one after another."""
-        return self.decode_to(entries).tobytes()
+    def decode(self, entries: np.ndarray, starts: np.ndarray) -> list[bytes]:
+        """The texts of entries, one after another, for each of several lists of them.
 
-    def decode_to(self, entries: np.ndarray) -> np.ndarray:
-        """As `decode`, uint8[n]."""
-        size = _total_length(entries, self._text_offsets)
-        out = np.empty(size + _STRIDE, np.uint8)
-        _copy_texts(entries, self._text_bytes, self._text_offsets, out)
-        return out[:size]
+        Args:
+          entries: int[n], all lists, one after another; each entry in 0 .. V - 1.
+          starts: int64[m + 1], where each list begins, and n.
+        """
+        tables = self._text_bytes, self._text_offsets, self._slots
+        bounds = np.zeros(len(starts), np.int64)
+        _measure(entries, starts, self._text_offsets, self._slots, bounds)
+        out = np.empty(bounds[-1] + _SLOT_BYTES, np.uint8)
+        _copy_texts(entries, *tables, out)
+        view = memoryview(out)
+        return [bytes(view[a:b]) for a, b in itertools.pairwise(bounds.tolist())]
 
 
 @jit.jit
-def _total_length(entries, text_offsets):
+def _fill_slots(text_bytes, text_offsets, slots):
+    for entry in range(len(slots)):
+        start, end = text_offsets[entry], text_offsets[entry + 1]
+        length = end - start
+        slots[entry, _MAX_SHORT] = length if length <= _MAX_SHORT else _LONG
+        for place in range(length if length <= _MAX_SHORT else 0):
+            slots[entry, place] = text_bytes[start + place]
+
+
+@jit.jit
+def _measure(entries, starts, text_offsets, slots, bounds):
+    """Fills `bounds` with where each list's text begins, and the last ends."""
     size = np.int64(0)
-    for index in range(len(entries)):
-        size += text_offsets[entries[index] + 1] - text_offsets[entries[index]]
-    return size
+    for index in range(len(starts) - 1):
+        for place in range(starts[index], starts[index + 1]):
+            entry = np.uint64(entries[place])
+            length = np.int64(slots[entry, 1] >> _LENGTH_SHIFT)
+            if length == _LONG:
+                length = text_offsets[entry + np.uint64(1)] - text_offsets[entry]
+            size += length
+        bounds[index + 1] = size
 
 
 @jit.jit
-def _copy_texts(entries, text_bytes, text_offsets, out):
+def _copy_texts(entries, text_bytes, text_offsets, slots, out):
     place = np.int64(0)
     for index in range(len(entries)):
-        start, end = text_offsets[entries[index]], text_offsets[entries[index] + 1]
-        # All eight are read before one is written, which lets the compiler move them as one word.
-        b0, b1, b2, b3 = (
-            text_bytes[start],
-            text_bytes[start + 1],
-            text_bytes[start + 2],
-            text_bytes[start + 3],
-        )
-        b4, b5, b6, b7 = (
-            text_bytes[start + 4],
-            text_bytes[start + 5],
-            text_bytes[start + 6],
-            text_bytes[start + 7],
-        )
-        out[place], out[place + 1], out[place + 2], out[place + 3] = b0, b1, b2, b3
-        out[place + 4], out[place + 5], out[place + 6], out[place + 7] = b4, b5, b6, b7
-        for offset in range(_STRIDE, end - start):
-            out[place + offset] = text_bytes[start + offset]
-        place += end - start
+        entry = np.uint64(entries[index])
+        first, second = slots[entry, 0], slots[entry, 1]
+        jit.store_word(out, place, first)
+        jit.store_word(out, place + 8, second)
+        length = np.int64(second >> _LENGTH_SHIFT)
+        if length == _LONG:
+            start = text_offsets[entry]
+            length = text_offsets[entry + np.uint64(1)] - start
+            for offset in range(length):
+                out[place + offset] = text_bytes[start + offset]
+        place += length

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eiw import errors, vocab
-from eiw.compressors import artefact, base, parse, text_table
+from eiw.compressors import artefact, base, longest_match, parse, text_table
 
 
 class Tunstall(base.Compressor):
@@ -73,8 +73,7 @@ class Tunstall(base.Compressor):
         return Tunstall(self.texts(), how, self.m1_fingerprint, self._fitted)
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
-        codes, code_starts = self._parser.encode(*parse.joined(texts))
-        return [codes[first:end] for first, end in itertools.pairwise(code_starts)]
+        return base.in_groups(texts, self._encode_group)
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
         """As `Compressor.decode_batch`; any codes in range name a text, an encoder's or not.
@@ -82,10 +81,14 @@ class Tunstall(base.Compressor):
         Raises:
           InputError: a code is out of range.
         """
-        return [
-            self._table.decode(base.checked_codes(text_codes, self.vocab_size))
-            for text_codes in codes
-        ]
+        return base.in_groups(codes, self._decode_group)
+
+    def _encode_group(self, texts: Sequence[bytes]) -> list[np.ndarray]:
+        codes, code_starts = self._parser.encode(*longest_match.joined(texts))
+        return [codes[first:end] for first, end in itertools.pairwise(code_starts.tolist())]
+
+    def _decode_group(self, codes: Sequence[np.ndarray]) -> list[bytes]:
+        return self._table.decode(*base.joined_codes(codes, self.vocab_size))
 
     def save(self, folder: pathlib.Path) -> None:
         artefact.write_artefact(folder, self._contents)

@@ -88,7 +88,7 @@ def fit_tunstall(
             f"vocab_size={vocab_size} must be at least {vocab.NUM_BYTES}, and with "
             f"candidates={fit.candidates} at most {longest_match.MAX_TEXTS // fit.candidates}."
         )
-    sample = parse.joined(_sample(documents, fit.sample_bytes) if fit.reads_text else [])
+    sample = longest_match.joined(_sample(documents, fit.sample_bytes) if fit.reads_text else [])
     if fit.reads_text and not len(sample[0]):
         raise errors.InputError(f"Fitting a dictionary ({fit.variant}) needs text: there is none.")
     first_bytes = None

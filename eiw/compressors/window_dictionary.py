@@ -95,10 +95,7 @@ class WindowDictionary(base.Compressor):
         return int(is_lost.sum()), len(entries)
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
-        starts = np.zeros(len(texts) + 1, np.int64)
-        np.cumsum([len(text) for text in texts], out=starts[1:])
-        codes, code_starts = self._trie.encode(np.frombuffer(b"".join(texts), np.uint8), starts)
-        return [self._to_tokens(codes[first:end]) for first, end in itertools.pairwise(code_starts)]
+        return base.in_groups(texts, self._encode_group)
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
         """As `Compressor.decode_batch`; any sequence of dense codes names a text.
@@ -107,7 +104,7 @@ class WindowDictionary(base.Compressor):
           InputError: a code is out of range, is half a window, or no text of bytes has it: one of
             a text with EOS, or one that greedy and delayed windows do not use.
         """
-        return [self._table.decode(self._to_entries(text_codes)) for text_codes in codes]
+        return base.in_groups(codes, self._decode_group)
 
     def save(self, folder: pathlib.Path) -> None:
         artefact.write_artefact(folder, self._contents)
@@ -129,6 +126,16 @@ class WindowDictionary(base.Compressor):
             self._table.texts(), np.arange(len(self._cells)), self._advances
         )
 
+    @property
+    def _tokens_per_window(self) -> int:
+        return self.window_bits // self.format.token_bits
+
+    def _encode_group(self, texts: Sequence[bytes]) -> list[np.ndarray]:
+        codes, code_starts = self._trie.encode(*longest_match.joined(texts))
+        starts = (self._tokens_per_window * code_starts).tolist()
+        tokens = self._to_tokens(codes)
+        return [tokens[first:end] for first, end in itertools.pairwise(starts)]
+
     def _to_tokens(self, codes: np.ndarray) -> np.ndarray:
         bits = self.format.token_bits
         if bits == self.window_bits:
@@ -136,16 +143,21 @@ class WindowDictionary(base.Compressor):
         shifts = np.arange(self.window_bits - bits, -1, -bits, dtype=np.int32)
         return (codes[:, None] >> shifts[None] & (1 << bits) - 1).reshape(-1)
 
-    def _to_entries(self, codes: np.ndarray) -> np.ndarray:
-        codes = base.checked_codes(codes, self.vocab_size)
-        if self.dense:
-            return codes
-        per_window = self.window_bits // self.format.token_bits
-        if len(codes) % per_window:
+    def _decode_group(self, codes: Sequence[np.ndarray]) -> list[bytes]:
+        tokens, starts = base.joined_codes(codes, self.vocab_size)
+        per_window = self._tokens_per_window
+        cut_short = np.diff(starts) % per_window != 0
+        if cut_short.any():
             raise errors.InputError(
-                f"{len(codes)} tokens are no whole number of windows of {per_window} tokens."
+                f"{np.diff(starts)[cut_short.argmax()]} tokens are no whole number of windows of "
+                f"{per_window} tokens."
             )
-        columns = codes.reshape(-1, per_window).T
+        return self._table.decode(self._to_entries(tokens), starts // per_window)
+
+    def _to_entries(self, tokens: np.ndarray) -> np.ndarray:
+        if self.dense:
+            return tokens
+        columns = tokens.reshape(-1, self._tokens_per_window).T
         cells = columns[0]
         for column in columns[1:]:
             cells = cells << self.format.token_bits | column

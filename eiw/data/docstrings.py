@@ -164,9 +164,9 @@ def _no_garbage_collection() -> Iterator[None]:
 def _strings(body: list[ast.stmt]) -> Iterator[str]:
     """Strings that document something, out of the statements of a module, class or function.
 
-    That is: a string as a statement (docstrings), an argument of a call that is a statement (how
-    NumPy and SciPy document compiled functions), and the values of a dictionary that is assigned
-    (Python's help topics). Walking statements only is several times as fast as `ast.walk`.
+    That is: a string as a statement (docstrings), an argument of `add_newdoc(...)` and the like
+    (how NumPy and SciPy document compiled functions), and the values of a dictionary that is
+    assigned (Python's help topics). Walking statements only is several times as fast as `ast.walk`.
     """
     for node in body:
         if isinstance(node, ast.Expr | ast.Assign):
@@ -182,7 +182,7 @@ def _constants(value: ast.expr, in_call: bool) -> Iterator[str]:
     candidates: list[ast.expr | None] = []
     if in_call and isinstance(value, ast.Constant):
         candidates = [value]
-    elif in_call and isinstance(value, ast.Call):
+    elif in_call and isinstance(value, ast.Call) and "doc" in _called(value):
         for argument in value.args:
             # NumPy documents methods by ("name", "text") pairs.
             candidates += argument.elts if isinstance(argument, ast.Tuple) else [argument]
@@ -191,6 +191,11 @@ def _constants(value: ast.expr, in_call: bool) -> Iterator[str]:
     for node in candidates:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+
+
+def _called(call: ast.Call) -> str:
+    """The last part of a called function's name; log messages are strings in calls, too."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
 def _is_utf8(text: str) -> bool:

@@ -64,6 +64,16 @@ def text_documents(pattern: str, *, show_progress: bool = True) -> Iterator[tupl
         yield from _with_splits(pattern, _all_documents(paths, bar.update))
 
 
+def documents(pattern: str) -> Iterator[bytes]:
+    """Yields the documents of `text_documents`, however few there are, and no splits.
+
+    Raises:
+      InputError: nothing matches, a file cannot be read or is corrupt, or a JSONL line has no
+        "text".
+    """
+    return _all_documents(matching_files(pattern), lambda count: None)
+
+
 def _with_splits(pattern: str, documents: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
     sample: list[bytes] = []
     sample_bytes = 0

@@ -23,6 +23,8 @@ _VERSION = 1
 # network, few enough bytes for any memory.
 _GROUP_BYTES = 1 << 20
 _GROUP_DOCUMENTS = 1024
+# Where M1 runs, a group takes seconds: smaller ones let the progress bar move.
+_GROUP_BYTES_OF_M1 = 1 << 17
 
 
 class TokenFile:
@@ -95,14 +97,20 @@ def write_tokens(
     lengths: list[np.ndarray] = []
     byte_counts: list[int] = []
     num_tokens = 0
-    total = getattr(documents, "total_bytes", None)
+    if max_tokens is None:
+        total, unit = getattr(documents, "total_bytes", None), "B"
+    else:
+        total, unit = max_tokens, "tok"
     with atomic.replace_folder(folder) as temporary:
         with (
             (temporary / "ids.bin").open("wb") as file,
-            progress.bar(f"Compressing with {compressor.name}", total, "B") as bar,
+            progress.bar(f"Compressing with {compressor.name}", total, unit) as bar,
         ):
             # A code is a byte or more: smaller groups, where few tokens are wanted, end soon after.
-            group_bytes = min(_GROUP_BYTES, max_tokens or _GROUP_BYTES)
+            group_bytes = min(
+                _GROUP_BYTES_OF_M1 if compressor.runs_m1 else _GROUP_BYTES,
+                max_tokens or _GROUP_BYTES,
+            )
             for group in _groups(documents, group_bytes):
                 codes = compressor.encode_batch(group)
                 group_lengths = np.array([len(code) + 1 for code in codes], np.int64)
@@ -117,7 +125,7 @@ def write_tokens(
                     lengths.append(group_lengths[:kept])
                     byte_counts += map(len, group[:kept])
                     num_tokens += int(group_lengths[:kept].sum())
-                bar.update(sum(map(len, group)))
+                bar.update(sum(map(len, group)) if unit == "B" else num_tokens - bar.n)
                 if kept < len(codes):
                     break
         offsets = np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]))

@@ -14,6 +14,10 @@ from eiw.models import config, layers
 # Finite: T5X multiplies logits by zeros of a one-hot, which would make NaN of an infinity.
 _PADDED_LOGIT = -1e9
 
+# On CPU a loop costs copies of each layer's parameters and gradients, so that a few layers are
+# better written out; compiling many takes longer than that is worth.
+_MAX_UNROLLED_ON_CPU = 8
+
 _REMAT_POLICIES = {
     "dots": jax.checkpoint_policies.checkpoint_dots_with_no_batch_dims,
     "full": None,
@@ -142,6 +146,7 @@ class Decoder(nn.Module):
                 split_rngs={"params": True, "dropout": True},
                 in_axes=(nn.broadcast,) * len(rest),
                 length=cfg.num_layers,
+                unroll=_unroll(cfg),
                 axis_name="layers",
             )
             x_BTD, _ = scan(*shape, name="layers")(x_BTD, *rest)
@@ -163,6 +168,12 @@ class Decoder(nn.Module):
         if decode:
             return "decode"
         return "prefill" if prefill else "none"
+
+
+def _unroll(cfg: config.DecoderConfig) -> int:
+    """Layers that the compiled loop over scanned ones has in its body."""
+    few = cfg.num_layers <= _MAX_UNROLLED_ON_CPU
+    return cfg.num_layers if few and jax.default_backend() == "cpu" else 1
 
 
 def logits_of(x_BTD: jax.Array, head_DV: jax.Array, cfg: config.DecoderConfig) -> jax.Array:

@@ -40,6 +40,7 @@ class TrainConfig:
       keep: checkpoints that stay on disk.
       mesh: sizes of the mesh's axes, see `sharding.make_mesh`.
       loss_chunk_logits: see `step.make_train_step`.
+      microbatches: see `step.make_train_step`.
 
     Raises:
       InputError: a number that makes no sense.
@@ -48,7 +49,7 @@ class TrainConfig:
     steps: int
     max_seconds: float | None = None
     seed: int = 0
-    optimizer: optimizers.OptimizerFactory = optimizers.adafactor
+    optimizer: optimizers.OptimizerFactory = dataclasses.field(default_factory=optimizers.Adafactor)
     z_loss: float = 1e-4
     log_every: int = 100
     checkpoint_every: int = 1_000
@@ -56,6 +57,7 @@ class TrainConfig:
     keep: int = 2
     mesh: Mapping[str, int] = dataclasses.field(default_factory=dict)
     loss_chunk_logits: int = 2**25
+    microbatches: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps", "log_every", "checkpoint_every", "keep", "loss_chunk_logits"):
@@ -63,6 +65,10 @@ class TrainConfig:
                 raise errors.InputError(
                     f"TrainConfig.{name} must be at least 1, not {getattr(self, name)}."
                 )
+        if self.microbatches is not None and self.microbatches < 1:
+            raise errors.InputError(
+                f"TrainConfig.microbatches must be at least 1 or None, not {self.microbatches}."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,7 +210,10 @@ class _Run:
     def _compile(self, current: state.TrainState, batch: step.Batch) -> Any:
         config = self.config
         train_step = step.make_train_step(
-            self.blueprint, z_loss=config.z_loss, loss_chunk_logits=config.loss_chunk_logits
+            self.blueprint,
+            z_loss=config.z_loss,
+            loss_chunk_logits=config.loss_chunk_logits,
+            microbatches=config.microbatches,
         )
         return train_step.lower(current, batch).compile()
 
@@ -220,7 +229,7 @@ class _Run:
     def _write_config(self) -> None:
         """For people: the checkpoints carry what is needed to load them."""
         config = dataclasses.asdict(self.config)
-        config["optimizer"] = getattr(self.config.optimizer, "__name__", "custom")
+        config["optimizer"] = repr(self.config.optimizer)
         content = {"model": self.model.config.to_dict(), "train": config}
         with atomic.replace_file(self.run_dir / "config.json") as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")

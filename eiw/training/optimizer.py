@@ -1,16 +1,19 @@
 """The optimizers: Adafactor as the paper's T5X runs it, and AdamW.
 
-A factory is a plain function of the parameters' logical axes (a tree like the parameters', of axis
-names) and of keyword arguments with defaults, so that gin can bind one by name. The axes matter:
-scanned layers are stacked in one array, and Adafactor's norms are those of ONE layer.
+A factory holds the settings, for gin to bind and for a run's config to record, and is called with
+the parameters' logical axes (a tree like the parameters', of axis names). The axes matter: scanned
+layers are stacked in one array, and Adafactor's norms are those of ONE layer.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+
+from eiw import errors
 
 # What a factory takes and gives: train() calls it with the axes of the network it trains.
 OptimizerFactory = Callable[[Any], optax.GradientTransformation]
@@ -37,7 +40,7 @@ class _AdafactorState(NamedTuple):
 def rsqrt_schedule(base: float = 1.0, warmup_steps: int = 10_000) -> optax.Schedule:
     """`base / sqrt(max(step, warmup_steps))`: constant first, no ramp (the paper, section 3.2)."""
     if warmup_steps < 1:
-        raise ValueError(f"warmup_steps must be positive, not {warmup_steps}.")
+        raise errors.InputError(f"warmup_steps is {warmup_steps}: give 1 or more.")
 
     def schedule(step: jax.Array) -> jax.Array:
         return base * jax.lax.rsqrt(jnp.maximum(step, warmup_steps).astype(jnp.float32))
@@ -45,21 +48,11 @@ def rsqrt_schedule(base: float = 1.0, warmup_steps: int = 10_000) -> optax.Sched
     return schedule
 
 
-def adamw(
-    axes: Any,
-    *,
-    learning_rate: float = 1e-3,
-    warmup_steps: int = 1_000,
-    decay_steps: int | None = None,
-    b1: float = 0.9,
-    b2: float = 0.95,
-    weight_decay: float = 0.1,
-    clip_norm: float = 1.0,
-) -> optax.GradientTransformation:
+@dataclasses.dataclass(frozen=True)
+class AdamW:
     """AdamW with clipped gradients and a linear warm-up.
 
-    Args:
-      axes: per parameter, the logical name of each dimension.
+    Attributes:
       learning_rate: the peak, reached after `warmup_steps`.
       warmup_steps: updates from 0 to the peak.
       decay_steps: updates until a cosine reaches a tenth of the peak; None keeps the peak.
@@ -68,43 +61,50 @@ def adamw(
       weight_decay: decoupled decay, for matrices only (not for norm scales and biases).
       clip_norm: largest global norm of a gradient.
     """
-    if warmup_steps < 1:
-        raise ValueError(f"warmup_steps must be positive, not {warmup_steps}.")
-    if decay_steps is None:
-        schedule = optax.linear_schedule(0.0, learning_rate, warmup_steps)
-    else:
-        schedule = optax.warmup_cosine_decay_schedule(
-            0.0, learning_rate, warmup_steps, decay_steps, end_value=learning_rate / 10
+
+    learning_rate: float = 1e-3
+    warmup_steps: int = 1_000
+    decay_steps: int | None = None
+    b1: float = 0.9
+    b2: float = 0.95
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+
+    def __call__(self, axes: Any) -> optax.GradientTransformation:
+        """The optimizer of parameters with these logical axes."""
+        if self.warmup_steps < 1:
+            raise errors.InputError(f"AdamW.warmup_steps is {self.warmup_steps}: give 1 or more.")
+        if self.decay_steps is None:
+            schedule = optax.linear_schedule(0.0, self.learning_rate, self.warmup_steps)
+        else:
+            schedule = optax.warmup_cosine_decay_schedule(
+                0.0,
+                self.learning_rate,
+                self.warmup_steps,
+                self.decay_steps,
+                end_value=self.learning_rate / 10,
+            )
+
+        def is_matrix(params: Any) -> Any:
+            return jax.tree.map(lambda param, names: len(_own_dims(names)) > 1, params, axes)
+
+        return optax.chain(
+            optax.clip_by_global_norm(self.clip_norm),
+            optax.adamw(
+                schedule, b1=self.b1, b2=self.b2, weight_decay=self.weight_decay, mask=is_matrix
+            ),
         )
 
-    def is_matrix(params: Any) -> Any:
-        return jax.tree.map(lambda param, names: len(_own_dims(names)) > 1, params, axes)
 
-    return optax.chain(
-        optax.clip_by_global_norm(clip_norm),
-        optax.adamw(schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=is_matrix),
-    )
-
-
-def adafactor(
-    axes: Any,
-    *,
-    base_learning_rate: float = 1.0,
-    warmup_steps: int = 10_000,
-    decay_exponent: float = 0.8,
-    clip_threshold: float = 1.0,
-    min_dim_to_factor: int = _MIN_DIM_TO_FACTOR,
-    moment_epsilon: float = 1e-30,
-    scale_epsilon: float = 1e-3,
-) -> optax.GradientTransformation:
+@dataclasses.dataclass(frozen=True)
+class Adafactor:
     """Adafactor (Shazeer and Stern 2018) with T5X's defaults, without momentum.
 
     The learning rate is relative to each parameter's root mean square. Second moments of matrices
     are kept as means of rows and of columns. Stacked axes are batch dimensions: every layer of a
     scanned array is updated as if it stood alone, where T5X factors scanned matrices of any size.
 
-    Args:
-      axes: per parameter, the logical name of each dimension.
+    Attributes:
       base_learning_rate: see `rsqrt_schedule`.
       warmup_steps: see `rsqrt_schedule`.
       decay_exponent: update t (from 1) keeps 1 - t^-exponent of the second moment.
@@ -113,57 +113,77 @@ def adafactor(
       moment_epsilon: added to squared gradients.
       scale_epsilon: least root mean square that a parameter counts with.
     """
-    schedule = rsqrt_schedule(base_learning_rate, warmup_steps)
 
-    def init(params: Any) -> _AdafactorState:
-        def zeros(param: jax.Array, names: tuple) -> dict[str, jax.Array]:
-            dims = moment_dims(param.shape, names, min_dim_to_factor)
-            shapes = {
-                key: [size for d, size in enumerate(param.shape) if d != dim]
-                for key, dim in dims.items()
-            }
-            return {key: jnp.zeros(shape, param.dtype) for key, shape in shapes.items()}
+    base_learning_rate: float = 1.0
+    warmup_steps: int = 10_000
+    decay_exponent: float = 0.8
+    clip_threshold: float = 1.0
+    min_dim_to_factor: int = _MIN_DIM_TO_FACTOR
+    moment_epsilon: float = 1e-30
+    scale_epsilon: float = 1e-3
 
-        return _AdafactorState(jnp.zeros((), jnp.int32), jax.tree.map(zeros, params, axes))
+    def __call__(self, axes: Any) -> optax.GradientTransformation:
+        """The optimizer of parameters with these logical axes."""
+        schedule = rsqrt_schedule(self.base_learning_rate, self.warmup_steps)
 
-    def update(gradients: Any, state: _AdafactorState, params: Any) -> tuple[Any, _AdafactorState]:
-        kept = 1 - (state.count.astype(jnp.float32) + 1) ** -decay_exponent
-        rate = schedule(state.count)
+        def init(params: Any) -> _AdafactorState:
+            moments = jax.tree.map(self._zero_moment, params, axes)
+            return _AdafactorState(jnp.zeros((), jnp.int32), moments)
 
-        def update_one(
-            param: jax.Array, names: tuple, gradient: jax.Array, moment: dict
-        ) -> tuple[jax.Array, dict]:
-            dims = moment_dims(param.shape, names, min_dim_to_factor)
-            gradient = gradient.astype(param.dtype)
-            squared = jnp.square(gradient) + moment_epsilon
-            decay = kept.astype(param.dtype)
-            moment = {
-                key: decay * moment[key]
-                + (1 - decay) * (squared if dim is None else jnp.mean(squared, axis=dim))
-                for key, dim in dims.items()
-            }
-            step = gradient * _inverse_root(moment, dims)
-            own_dims = _own_dims(names)
-            step /= jnp.maximum(1, _root_mean_square(step, own_dims) / clip_threshold)
-            scale = jnp.maximum(_root_mean_square(param, own_dims), scale_epsilon)
-            return -rate.astype(param.dtype) * scale * step, moment
+        def update(
+            gradients: Any, state: _AdafactorState, params: Any
+        ) -> tuple[Any, _AdafactorState]:
+            kept = 1 - (state.count.astype(jnp.float32) + 1) ** -self.decay_exponent
+            rate = schedule(state.count)
+            leaves, tree = jax.tree.flatten(params)
+            results = [
+                self._update(rate, kept, *leaf)
+                for leaf in zip(
+                    leaves,
+                    tree.flatten_up_to(axes),
+                    tree.flatten_up_to(gradients),
+                    tree.flatten_up_to(state.moments),
+                    strict=True,
+                )
+            ]
+            steps = tree.unflatten([step for step, _ in results])
+            moments = tree.unflatten([moment for _, moment in results])
+            return steps, _AdafactorState(optax.safe_increment(state.count), moments)
 
-        leaves, tree = jax.tree.flatten(params)
-        results = [
-            update_one(*leaf)
-            for leaf in zip(
-                leaves,
-                tree.flatten_up_to(axes),
-                tree.flatten_up_to(gradients),
-                tree.flatten_up_to(state.moments),
-                strict=True,
-            )
-        ]
-        steps = tree.unflatten([step for step, _ in results])
-        moments = tree.unflatten([moment for _, moment in results])
-        return steps, _AdafactorState(optax.safe_increment(state.count), moments)
+        return optax.GradientTransformation(init, update)
 
-    return optax.GradientTransformation(init, update)
+    def _zero_moment(self, param: jax.Array, names: tuple) -> dict[str, jax.Array]:
+        dims = moment_dims(param.shape, names, self.min_dim_to_factor)
+        shapes = {
+            key: [size for d, size in enumerate(param.shape) if d != dim]
+            for key, dim in dims.items()
+        }
+        return {key: jnp.zeros(shape, param.dtype) for key, shape in shapes.items()}
+
+    def _update(
+        self,
+        rate: jax.Array,
+        kept: jax.Array,
+        param: jax.Array,
+        names: tuple,
+        gradient: jax.Array,
+        moment: dict[str, jax.Array],
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """What to add to a parameter, and its new moments."""
+        dims = moment_dims(param.shape, names, self.min_dim_to_factor)
+        gradient = gradient.astype(param.dtype)
+        squared = jnp.square(gradient) + self.moment_epsilon
+        decay = kept.astype(param.dtype)
+        moment = {
+            key: decay * moment[key]
+            + (1 - decay) * (squared if dim is None else jnp.mean(squared, axis=dim))
+            for key, dim in dims.items()
+        }
+        step = gradient * _inverse_root(moment, dims)
+        own_dims = _own_dims(names)
+        step /= jnp.maximum(1, _root_mean_square(step, own_dims) / self.clip_threshold)
+        scale = jnp.maximum(_root_mean_square(param, own_dims), self.scale_epsilon)
+        return -rate.astype(param.dtype) * scale * step, moment
 
 
 def state_axes(state: Any, shapes: Any, axes: Any) -> Any:

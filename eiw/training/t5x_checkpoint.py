@@ -119,7 +119,7 @@ def _blueprint(model: decoder.Decoder) -> tuple[state.Blueprint, dict[tuple, tup
     tokens_BT = np.zeros((1, 1), np.int32)
     variables = jax.eval_shape(lambda: model.init(jax.random.key(0), tokens_BT, tokens_BT))
     axes = traverse_util.flatten_dict(sharding.parameter_axes(variables))
-    return state.blueprint(model, optimizer.adafactor, mesh), axes
+    return state.blueprint(model, optimizer.Adafactor(), mesh), axes
 
 
 def _moment_names(names: tuple, shape: tuple) -> dict[str, str]:

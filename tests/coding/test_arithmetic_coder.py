@@ -40,6 +40,85 @@ def coded_texts(draw):
     return cdfs, symbols, precision
 
 
+def encode_digit_by_digit(cdfs, symbols, precision):
+    """The rules as they are written down: big integers, and one digit after another."""
+    low, high, pending, bits = 0, 2**32 - 1, 0, []
+
+    def put(digit):
+        nonlocal pending
+        bits.extend([digit] + [1 - digit] * pending)
+        pending = 0
+
+    for row_cdf, symbol in zip(cdfs.tolist(), symbols, strict=True):
+        size = high - low + 1
+        high = low + (size * row_cdf[symbol + 1] >> precision) - 1
+        low = low + (size * row_cdf[symbol] >> precision)
+        while True:
+            if high < 2**31:
+                offset = 0
+                put(0)
+            elif low >= 2**31:
+                offset = 2**31
+                put(1)
+            elif low >= 2**30 and high < 3 * 2**30:
+                offset = 2**30
+                pending += 1
+            else:
+                break
+            low, high = 2 * (low - offset), 2 * (high - offset) + 1
+    # The shortest tail, and of those the lowest, that names a part of what is left.
+    width = 1 if pending else 0
+    while True:
+        step = 2 ** (32 - width)
+        part = -(-low // step)
+        if (part + 1) * step - 1 <= high:
+            break
+        width += 1
+    for place in range(width):
+        put(part >> (width - 1 - place) & 1)
+    return bits
+
+
+@st.composite
+def cut_intervals(draw):
+    """CDFs of any precision: cuts anywhere, often in the middle, where digits stay open longest."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    precision = draw(st.integers(2, 30))
+    length = draw(st.integers(0, 150))
+    half, total = 1 << precision - 1, 1 << precision
+    if draw(st.booleans()):
+        reach = draw(st.integers(1, half - 1))
+        cuts = half + generator.integers(-reach, reach + 1, (length, 2))
+    else:
+        cuts = generator.integers(1, total, (length, 2))
+    cuts = np.sort(cuts, axis=1).clip(1, total - 1)
+    cuts[:, 0] -= cuts[:, 0] == cuts[:, 1]
+    ends = np.full((length, 1), total)
+    cdfs = np.concatenate([0 * ends, cuts, ends], axis=1).astype(np.uint32)
+    # Two equal cuts would leave the middle symbol empty, and so would a first cut at 0.
+    cdfs[cdfs[:, 1] == 0] = [0, 1, 2, total]
+    likely = draw(st.sampled_from([(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.01, 0.98, 0.01)]))
+    return cdfs, generator.choice(3, length, p=likely), precision
+
+
+@given(cut_intervals())
+def test_digits_are_those_of_one_after_another(text):
+    cdfs, symbols, precision = text
+    bits = encode(cdfs, symbols, precision)
+    assert bits.tolist() == encode_digit_by_digit(cdfs, symbols, precision)
+    assert decode(cdfs, bits, precision) == (symbols.tolist(), len(bits))
+
+
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_a_carry_runs_through_many_words(last):
+    # Hundreds of digits that stay open until the last symbol says which they are.
+    cdfs = np.tile(np.array([0, 4, 12, 16], np.uint32), (500, 1))
+    symbols = [1] * 499 + [last]
+    bits = encode(cdfs, symbols, 4)
+    assert bits.tolist() == encode_digit_by_digit(cdfs, symbols, 4)
+    assert decode(cdfs, bits, 4) == (symbols, len(bits))
+
+
 @given(coded_texts(), st.lists(st.integers(0, 1), max_size=70))
 def test_comes_back_whatever_follows(text, following):
     cdfs, symbols, precision = text

@@ -55,8 +55,8 @@ def text(tmp_path_factory):
     return path
 
 
-def smoke(capsys, text, output, *more):
-    status = main.main(["smoke", "--text", str(text), "--output", str(output), *QUICK, *more])
+def smoke(capsys, text, output, *more, quick=QUICK):
+    status = main.main(["smoke", "--text", str(text), "--output", str(output), *quick, *more])
     captured = capsys.readouterr()
     return status, captured.out, captured.err
 
@@ -86,6 +86,13 @@ def test_smoke_leaves_everything_and_is_reused(capsys, text, tmp_path):
     assert "Training" not in err
     assert err.count("finished before, reused") >= 1 + 1 + 3 * len(METHODS)
     assert rows.read_rows(output / "results.jsonl") == results
+
+    # Anew, and with other settings: the old rows would stand beside the new ones in the report.
+    quick = [setting for setting in QUICK if "recipes" not in setting]
+    anew = ["--fresh", "--gin.smoke.Settings.recipes=[@recipes.Bytes()]"]
+    status, _, err = smoke(capsys, text, output, *anew, quick=quick)
+    assert status == 0, err
+    assert [row.kind for row in rows.read_rows(output / "results.jsonl")] == ["m1", "m2"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eiw import errors
-from eiw.compressors import parse
+from eiw.compressors import longest_match, parse
 
 SINGLE = [bytes([byte]) for byte in range(256)]
 WAYS = [parse.Parse(cut, words) for cut in parse.CUTS for words in parse.WORDS]
@@ -68,7 +68,7 @@ def lowest_cost(texts, way, data):
 
 
 def cut(texts, way, parts):
-    data, starts = parse.joined(parts)
+    data, starts = longest_match.joined(parts)
     codes, code_starts = parse.Parser(texts, way).encode(data, starts)
     assert codes.dtype == np.int32
     return [codes[a:b] for a, b in itertools.pairwise(code_starts)]

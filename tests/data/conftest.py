@@ -10,6 +10,7 @@ class PairCompressor:
     """Code b is the byte b, code 256 + b is that byte twice: token and byte counts so differ."""
 
     name = kind = "pairs"
+    runs_m1 = False
 
     def __init__(self, vocab_size: int = 512):
         self.vocab_size = vocab_size

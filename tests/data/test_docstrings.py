@@ -43,7 +43,8 @@ def test_finds_what_documents_and_leaves_data_alone(packages):
             f'        """{doc("function")}\n\n        Indented.\n        """\n'
             f'    label = "{doc("label")}"\n    "short"\n',
             "newdocs.py": f'add_newdoc("m", "f", """{doc("call")}""")\n'
-            f'add_newdoc("m", ("g", """{doc("pair")}"""))\n',
+            f'add_newdoc("m", ("g", """{doc("pair")}"""))\n'
+            f'logging.warning("""{doc("message")}""")\n',
             "topics.py": f'topics = {{"if": """{doc("topic")}"""}}\n',
             "stub.pyi": source("stub"),
             "tests/data.py": source("folder of tests"),

@@ -13,8 +13,10 @@ import tiny_run
 from eiw import errors
 from eiw.training import checkpoint, optimizer, sharding, state
 
+ADAFACTOR = optimizer.Adafactor()
 
-def blueprint_of(factory=optimizer.adafactor, **changes):
+
+def blueprint_of(factory=ADAFACTOR, **changes):
     return state.blueprint(tiny_run.tiny_model(**changes), factory, sharding.make_mesh({"data": 1}))
 
 
@@ -80,7 +82,7 @@ def test_a_model_loads_without_its_trainer(saved):
 def test_a_checkpoint_moves_to_another_mesh(saved):
     run_dir, states = saved
     mesh = sharding.make_mesh({"data": 1, "fsdp": 2})
-    other = state.blueprint(tiny_run.tiny_model(), optimizer.adafactor, mesh)
+    other = state.blueprint(tiny_run.tiny_model(), optimizer.Adafactor(), mesh)
     restored, _ = checkpoint.restore(run_dir, other)
     assert_equal(restored, states[3])
     assert restored.params["embedding"].sharding == other.shardings.params["embedding"]

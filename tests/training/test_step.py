@@ -16,6 +16,7 @@ from eiw.training import optimizer, sharding, state, step
 SIZES = {"embed_dim": 128, "mlp_dim": 128}  # wide enough for Adafactor to factor
 ONE = "data=1"
 CHUNK = 8 * 384  # two positions of four rows
+ADAFACTOR = optimizer.Adafactor()
 MESHES = ["data=2", "data=1 fsdp=2", "data=1 tensor=2"]
 
 
@@ -37,7 +38,7 @@ def initial_params(**changes):
     )
 
 
-def compiled(mesh, params, factory=optimizer.adafactor, **changes):
+def compiled(mesh, params, factory=ADAFACTOR, microbatches=1, **changes):
     """(train step, maker of its first state, a source of batches on the mesh)."""
     blueprint = state.blueprint(tiny_run.tiny_model(**changes), factory, mesh)
     source = tiny_run.RandomSource()
@@ -55,7 +56,9 @@ def compiled(mesh, params, factory=optimizer.adafactor, **changes):
         return sharding.put_batch(mesh, source.next_batch())
 
     with jax.set_mesh(mesh):
-        train_step = step.make_train_step(blueprint, loss_chunk_logits=CHUNK)
+        train_step = step.make_train_step(
+            blueprint, loss_chunk_logits=CHUNK, microbatches=microbatches
+        )
         lowered = train_step.lower(first_state(), next_batch())
         # Most of these tests' time is compiling, which optimising would double.
         train_step = lowered.compile({"xla_backend_optimization_level": 0})
@@ -64,14 +67,16 @@ def compiled(mesh, params, factory=optimizer.adafactor, **changes):
 
 
 @functools.cache
-def run(mesh_text, steps, factory=optimizer.adafactor, unroll=False, **changes):
+def run(mesh_text, steps, factory=ADAFACTOR, unroll=False, microbatches=1, **changes):
     """(last state, loss of each step) on random batches."""
     changes = SIZES | changes
     params = initial_params(**changes)
     if unroll:
         params = layer_stacking.unstack_layers(params)
         changes["scan_layers"] = False
-    train_step, first_state, next_batch = compiled(mesh_of(mesh_text), params, factory, **changes)
+    train_step, first_state, next_batch = compiled(
+        mesh_of(mesh_text), params, factory, microbatches, **changes
+    )
     current, losses = first_state(), []
     for _ in range(steps):
         current, metrics = train_step(current, next_batch())
@@ -131,6 +136,19 @@ def test_scanned_layers_train_as_unrolled_ones():
     )
 
 
+@pytest.mark.parametrize("mesh_text", [ONE, "data=2"])
+def test_microbatches_train_as_whole_batches(mesh_text):
+    with jax.enable_x64(True):
+        _, whole = run(ONE, 10, dtype="float64")
+        _, parts = run(mesh_text, 10, microbatches=2, dtype="float64")
+    np.testing.assert_allclose(parts, whole, rtol=1e-10)
+
+
+def test_microbatches_must_divide_the_rows_of_a_device():
+    with pytest.raises(errors.InputError, match="4 microbatches do not divide the 2 rows"):
+        compiled(mesh_of("data=2"), initial_params(), sgd, microbatches=4)
+
+
 def test_dropout_follows_the_key_and_the_step():
     train_step, first_state, next_batch = compiled(mesh_of(ONE), initial_params(), dropout_rate=0.5)
     batch = next_batch()
@@ -161,6 +179,6 @@ def test_bad_meshes_are_refused():
         sharding.make_mesh({"tensor": 0})
     mesh = mesh_of("data=1 tensor=2")
     with pytest.raises(errors.InputError, match="cannot be cut into 2 along 'heads'"):
-        state.blueprint(tiny_run.tiny_model(num_heads=3), optimizer.adafactor, mesh)
+        state.blueprint(tiny_run.tiny_model(num_heads=3), optimizer.Adafactor(), mesh)
     with pytest.raises(errors.InputError, match="3 rows a batch"):
         sharding.put_batch(mesh_of("data=2"), {"x": np.zeros((3, 2), np.int32)})

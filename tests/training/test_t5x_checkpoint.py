@@ -21,7 +21,7 @@ def run(tmp_path_factory):
     """A run of one checkpoint, whose moments are all different numbers; and that state."""
     folder = tmp_path_factory.mktemp("run")
     blueprint = state.blueprint(
-        decoder.Decoder(SHAPE), optimizer.adafactor, sharding.make_mesh({"data": 1})
+        decoder.Decoder(SHAPE), optimizer.Adafactor(), sharding.make_mesh({"data": 1})
     )
     generator = np.random.default_rng(0)
     train_state = jax.tree.map(

@@ -1,0 +1,143 @@
+"""eiw benchmark WHAT: speed, with one JSON object as the last line.
+
+tokenizers   the compressors of a run (RUN/compressors/*) beside SentencePiece, tokenizers, tiktoken
+             and pyrwkv-tokenizer (the extra `bench`), all on the same text
+coder        the arithmetic coder and ANS beside constriction's (the extra `bench`)
+"""
+
+import itertools
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+from eiw import compressors, errors, progress
+from eiw.data import text_files
+from eiw.evaluation import rival_tokenizers, tokenizer_speed
+
+ARGUMENTS = ("tokenizers",)
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds the flags of `eiw benchmark`."""
+    flags.DEFINE_string(
+        "text", None, "File or glob of text, as of `eiw compress`.", flag_values=values
+    )
+    flags.DEFINE_string("run", None, "tokenizers: folder of a run.", flag_values=values)
+    flags.DEFINE_list(
+        "rivals",
+        list(rival_tokenizers.names()),
+        "tokenizers: which others; none for an empty list.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "rounds", 5, "Rounds, of which the median counts.", lower_bound=1, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "max_bytes", 50_000_000, "Text that is read at most.", lower_bound=1, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "m1_bytes",
+        20_000,
+        "tokenizers: text for the compressors that run M1, which are measured in one round.",
+        lower_bound=1,
+        flag_values=values,
+    )
+
+
+def run(values: flags.FlagValues, what: str) -> None:
+    """Measures, and prints a table and the JSON object."""
+    {"tokenizers": _tokenizers}[what](values)
+
+
+def _tokenizers(values: flags.FlagValues) -> None:
+    if values.text is None or values.run is None:
+        raise errors.InputError("Give --text and --run.")
+    documents = _first(list(text_files.documents(values.text)), values.max_bytes)
+    ours = _ours(pathlib.Path(values.run))
+    rivals, skipped = [], []
+    for name in progress.track(values.rivals, "Preparing others", unit="tokenizer"):
+        rival = rival_tokenizers.make_rival(name, documents)
+        rivals.append(rival) if rival else skipped.append(name)
+    fast = [tokenizer for tokenizer in ours if not tokenizer.runs_m1]
+    slow = [tokenizer for tokenizer in ours if tokenizer.runs_m1]
+    rows = tokenizer_speed.measure([*fast, *rivals], documents, values.rounds)
+    slow_documents = _cut(documents, values.m1_bytes)
+    rows += tokenizer_speed.measure(slow, slow_documents, 1) if slow else []
+    threads = tokenizer_speed.measure_threads(fast, documents, values.rounds)
+    print(_table(_rounded(rows), _COLUMNS))
+    if slow:
+        size = sum(map(len, slow_documents))
+        print(f"{', '.join(one.name for one in slow)}: run M1; {size:,} bytes, one round.")
+    if skipped:
+        print(f"Not installed, and so skipped: {', '.join(skipped)} (pip install 'eiw[bench]').")
+    print("\nTwo threads are faster than one by the factor:")
+    print(_table(_rounded(threads), ("name", "encode_speedup", "decode_speedup")))
+    result = {
+        "text_bytes": sum(map(len, documents)),
+        "rows": rows,
+        "threads": threads,
+        "skipped": skipped,
+    }
+    print(json.dumps(result))
+
+
+_COLUMNS = (
+    *("name", "encode_mb_per_cpu_s", "decode_mb_per_cpu_s"),
+    *("bytes_per_token", "vocab_size", "lossless"),
+)
+
+
+def _ours(run: pathlib.Path) -> list[tokenizer_speed.Tokenizer]:
+    folders = sorted(path for path in (run / "compressors").glob("*") if path.is_dir())
+    if not folders:
+        raise errors.InputError(f"{run}/compressors has no compressor: give the folder of a run.")
+    return [
+        tokenizer_speed.compressor_tokenizer(folder.name, compressors.load(folder))
+        for folder in folders
+    ]
+
+
+def _first(documents: Sequence[bytes], max_bytes: int) -> list[bytes]:
+    """As many documents as have `max_bytes` together, but at least one.
+
+    Raises:
+      InputError: there is no text.
+    """
+    sizes = list(itertools.accumulate(map(len, documents)))
+    if not sizes:
+        raise errors.InputError("There is no text: the files are empty.")
+    return list(documents[: max(1, sum(size <= max_bytes for size in sizes))])
+
+
+def _cut(documents: Sequence[bytes], max_bytes: int) -> list[bytes]:
+    """The first `max_bytes` of the documents."""
+    cut = []
+    for document in documents:
+        if max_bytes <= 0:
+            break
+        cut.append(document[:max_bytes])
+        max_bytes -= len(document)
+    return cut
+
+
+def _rounded(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()}
+        for row in rows
+    ]
+
+
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Aligned columns: names to the left, numbers to the right."""
+    lines = [list(columns), *([str(row[column]) for column in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )

@@ -1,0 +1,75 @@
+"""README's way step by step: compile an M1, compress text with it, train an M2 on the tokens."""
+
+import json
+import random
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from eiw import byte_lm, main
+from eiw.models import config, decoder
+
+SMALL = config.DecoderConfig(
+    vocab_size=259, embed_dim=16, num_heads=1, num_layers=1, mlp_dim=16, head_dim=16
+)
+TRAIN = """
+from __gin__ import dynamic_registration
+from eiw.training import loop
+include "runs/train.gin"
+include "sizes/tiny.gin"
+loop.TrainConfig.steps = 2
+"""
+
+
+@pytest.fixture
+def m1(tmp_path):
+    tokens = jnp.zeros((1, 1), jnp.int32)
+    params = decoder.Decoder(SMALL).init(jax.random.key(0), tokens, tokens)["params"]
+    byte_lm.export(params, SMALL, tmp_path / "m1")
+    return tmp_path / "m1"
+
+
+def eiw(capsys, *argv):
+    status = main.main([str(argument) for argument in argv])
+    captured = capsys.readouterr()
+    assert status == 0, captured.err
+    return captured.out
+
+
+def test_compile_compress_train(capsys, m1, tmp_path):
+    chance = random.Random(0)
+    lines = [" ".join(chance.choices(["window", "code", "of", "the"], k=40)) for _ in range(100)]
+    (tmp_path / "text.jsonl").write_text("".join(json.dumps({"text": x}) + "\n" for x in lines))
+    (tmp_path / "train.gin").write_text(TRAIN)
+
+    # An M1 that knows nothing fills wider windows with tens of thousands of texts.
+    eiw(capsys, "compile", "--m1", m1, "--output", tmp_path / "windows", "--window_bits=14")
+    eiw(
+        *(capsys, "compress", "--compressor", tmp_path / "windows"),
+        *("--text", tmp_path / "text.jsonl", "--output", tmp_path / "tokens"),
+    )
+    train = [
+        *("train", "--tokens", tmp_path / "tokens", "--output", tmp_path / "m2"),
+        f"--gin_file={tmp_path / 'train.gin'}",
+        "--gin.pipeline.ModelRun.batch_size=2",
+        "--gin.pipeline.ModelRun.length=16",
+    ]
+    assert ": 2 steps, " in eiw(capsys, *train)
+    # It goes on from its checkpoint.
+    assert ": 3 steps, " in eiw(capsys, *train, "--gin.loop.TrainConfig.steps=3")
+    assert "TrainConfig.steps = 3" in (tmp_path / "m2" / "config.gin").read_text()
+
+
+def test_a_missing_size_is_named(capsys, tmp_path):
+    status = main.main(["train", "--tokens", str(tmp_path), "--output", str(tmp_path / "m2")])
+    assert status == 1
+    assert "the files do not say DecoderConfig's embed_dim, num_heads" in capsys.readouterr().err
+
+
+def test_a_folder_without_tokens_is_named(capsys, tmp_path):
+    train = ["train", "--tokens", str(tmp_path), "--output", str(tmp_path / "m2")]
+    status = main.main([*train, "--gin_file=runs/train.gin", "--gin_file=sizes/tiny.gin"])
+    assert status == 1
+    assert "holds no tokens" in capsys.readouterr().err
+    assert not (tmp_path / "m2").exists()
