@@ -2,16 +2,9 @@
 
 from eiw.recipes.base import Recipe
 from eiw.recipes.baselines import Bytes, ForeignSentencePiece, GZip, SentencePiece
-from eiw.recipes.block_coders import (
-    AC,
-    ANS,
-    EqualText,
-    Huffman,
-    StaticAC,
-    StaticANS,
-    StaticHuffman,
-)
-from eiw.recipes.windows import EqualInfoAC, Tunstall
+from eiw.recipes.neural_coders import AC, ANS, Huffman
+from eiw.recipes.static_coders import StaticAC, StaticANS, StaticHuffman
+from eiw.recipes.windows import EqualInfoAC, EqualText, Tunstall
 
 __all__ = [
     "AC",

@@ -1,10 +1,10 @@
-"""Windows, compiled to a dictionary: Equal-Info Windows, and Tunstall's."""
+"""Windows: Equal-Info and Tunstall's, compiled to a dictionary, and Equal-Text, which are not."""
 
 import dataclasses
 import pathlib
 
 from eiw import byte_lm
-from eiw.compressors import base, parse, tunstall_fit, window_dictionary
+from eiw.compressors import base, equal_text, parse, tunstall_fit, window_dictionary
 from eiw.data import corpus
 from eiw.recipes.base import Recipe, joined_label, joined_name, size_in_label
 
@@ -97,3 +97,38 @@ class Tunstall(Recipe):
     def _differences(self) -> list[str]:
         """What sets this recipe apart from the plain one of its size."""
         return [self.fit.variant, self.how.variant]
+
+
+@dataclasses.dataclass(frozen=True)
+class EqualText(Recipe):
+    """Windows of equally many bytes, each coded on its own (paper, B)."""
+
+    token_bits: int = 8
+    window_bytes: int = 8
+    delimiters: bool = False
+    """Whether one more code stands between windows."""
+
+    reads_m1 = True
+
+    @property
+    def name(self) -> str:
+        size = base.size_label(2**self.token_bits)
+        return joined_name(f"equal_text_n{self.window_bytes}", size, self._difference)
+
+    @property
+    def label(self) -> str:
+        size = size_in_label(2**self.token_bits)
+        return joined_label("EqualText", f"n={self.window_bytes}", size, self._difference)
+
+    def build(self, text: corpus.Split | None, m1_folder: pathlib.Path | None) -> base.Compressor:
+        del text
+        return equal_text.EqualText(
+            byte_lm.ByteLM.load(m1_folder),
+            self.token_bits,
+            self.window_bytes,
+            delimiters=self.delimiters,
+        )
+
+    @property
+    def _difference(self) -> str:
+        return "delimited" if self.delimiters else ""
