@@ -115,7 +115,7 @@ def measure(coders: Sequence[Coder], symbols: np.ndarray, block_size: int, round
     blocks = np.split(symbols, range(block_size, len(symbols), block_size))
     with progress.bar("Measuring", 2 * len(coders) * (rounds + 1), "pass") as bar:
         encoded = speed.median_seconds(
-            [functools.partial(coder.encode, blocks) for coder in coders], rounds, bar
+            [functools.partial(coder.encode, blocks) for coder in coders], rounds, bar.update
         )
         decoded = speed.median_seconds(
             [
@@ -123,7 +123,7 @@ def measure(coders: Sequence[Coder], symbols: np.ndarray, block_size: int, round
                 for coder, (_, codes) in zip(coders, encoded, strict=True)
             ],
             rounds,
-            bar,
+            bar.update,
         )
     return [
         {

@@ -11,27 +11,25 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import tqdm
-
 
 def median_seconds(
-    works: Sequence[Callable[[], Any]], rounds: int, bar: tqdm.tqdm
+    works: Sequence[Callable[[], Any]], rounds: int, advance: Callable[[int], object]
 ) -> list[tuple[float, Any]]:
     """Calls each of `works` once to warm up and then `rounds` times.
 
     Returns:
       For each the median of its CPU seconds, and what it gave at first. What it gives later is
-      dropped after the clock has stopped. `bar` is advanced by `rounds + 1` for each.
+      dropped after the clock has stopped. `advance` is called after every one, with 1.
     """
     results = []
     for work in works:
         results.append(work())
-        bar.update(1)
+        advance(1)
     seconds: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
         for work, measured in zip(works, seconds, strict=True):
             measured.append(_cpu_seconds(work))
-            bar.update(1)
+            advance(1)
     return list(zip(map(statistics.median, seconds), results, strict=True))
 
 

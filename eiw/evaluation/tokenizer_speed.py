@@ -17,6 +17,7 @@ _THREAD_BATCHES = 16
 # Batches are repeated until there is so much text: a tenth of a second and more of work, beside
 # which the start of a thread is nothing.
 _THREAD_BYTES = 40_000_000
+_MOST_REPEATS = 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Tokenizer:
       decode: back.
       takes_text: whether its documents are str, not bytes. Making them is not measured.
       runs_m1: whether a network runs, so that little text must do.
+      is_ours: whether it is one of this package.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Tokenizer:
     decode: Callable[[Sequence], Sequence]
     takes_text: bool = False
     runs_m1: bool = False
+    is_ours: bool = False
 
 
 def compressor_tokenizer(name: str, compressor: compressors.Compressor) -> Tokenizer:
@@ -48,6 +51,7 @@ def compressor_tokenizer(name: str, compressor: compressors.Compressor) -> Token
         compressor.encode_batch,
         compressor.decode_batch,
         runs_m1=compressor.runs_m1,
+        is_ours=True,
     )
 
 
@@ -58,7 +62,7 @@ def measure(
 
     Returns:
       A row for each: name, encode_mb_per_cpu_s, decode_mb_per_cpu_s (10^6 bytes of UTF-8),
-      bytes_per_token, vocab_size, lossless, text_bytes and rounds.
+      bytes_per_token, vocab_size, lossless, is_ours, text_bytes and rounds.
     """
     text_bytes = sum(map(len, documents))
     texts = [document.decode(errors="replace") for document in documents]
@@ -69,7 +73,7 @@ def measure(
                 for one in tokenizers
             ],
             rounds,
-            bar,
+            bar.update,
         )
         decoded = speed.median_seconds(
             [
@@ -77,7 +81,7 @@ def measure(
                 for one, (_, ids) in zip(tokenizers, encoded, strict=True)
             ],
             rounds,
-            bar,
+            bar.update,
         )
     return [
         {
@@ -87,6 +91,7 @@ def measure(
             "bytes_per_token": text_bytes / sum(map(len, ids)),
             "vocab_size": one.vocab_size,
             "lossless": _as_bytes(back) == list(documents),
+            "is_ours": one.is_ours,
             "text_bytes": text_bytes,
             "rounds": rounds,
         }
@@ -107,7 +112,8 @@ def measure_threads(
     rows = []
     size = -(-len(documents) // _THREAD_BATCHES)
     batches = [documents[first : first + size] for first in range(0, len(documents), size)]
-    batches *= max(1, _THREAD_BYTES // max(1, sum(map(len, documents))))
+    repeats = _THREAD_BYTES // sum(map(len, documents))
+    batches *= max(1, min(repeats, _MOST_REPEATS))
     with (
         progress.bar("Measuring threads", len(tokenizers), "tokenizer") as bar,
         futures.ThreadPoolExecutor(1) as one,
