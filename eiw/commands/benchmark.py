@@ -79,12 +79,14 @@ def _tokenizers(values: flags.FlagValues, documents: list[bytes]) -> None:
     rows += tokenizer_speed.measure(slow, slow_documents, 1) if slow else []
     threads = tokenizer_speed.measure_threads(fast, documents, values.rounds)
     print(_table(_rounded(rows), (*_RATES, "bytes_per_token", "vocab_size", "lossless")))
+    print("\nTimes as fast as others, encoding and decoding:")
+    print(_table(*_ratios(rows)))
     if slow:
         size = sum(map(len, slow_documents))
         print(f"{', '.join(one.name for one in slow)}: run M1; {size:,} bytes, one round.")
     if skipped:
         print(f"Not installed, and so skipped: {', '.join(skipped)} (pip install 'eiw[bench]').")
-    print("\nTwo threads are faster than one by the factor:")
+    print("\nTwo threads are faster than one by a factor of:")
     print(_table(_rounded(threads), ("name", "encode_speedup", "decode_speedup")))
     result = {
         "text_bytes": sum(map(len, documents)),
@@ -93,6 +95,23 @@ def _tokenizers(values: flags.FlagValues, documents: list[bytes]) -> None:
         "skipped": skipped,
     }
     print(json.dumps(result))
+
+
+def _ratios(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, str]], list[str]]:
+    """A row for each of ours, a column for each of the others; the ratios also go into `rows`."""
+    others = [row for row in rows if not row["is_ours"]]
+    table = []
+    for row in rows:
+        if row["is_ours"]:
+            row["times_as_fast"] = {
+                other["name"]: [row[rate] / other[rate] for rate in _RATES[1:]] for other in others
+            }
+            cells = {
+                name: " / ".join(f"{ratio:.1f}" for ratio in ratios)
+                for name, ratios in row["times_as_fast"].items()
+            }
+            table.append({"name": row["name"]} | cells)
+    return table, ["name", *(other["name"] for other in others)]
 
 
 def _coder(values: flags.FlagValues, documents: list[bytes]) -> None:
