@@ -107,9 +107,10 @@ class ArithmeticDecoder:
           InputError: a row's code had to be longer; M1 need not run to the end of such a block.
         """
         symbols = np.empty(len(rows), np.int64)
-        _decode(self._registers, self._words, self._starts, rows, cdfs, self._precision, symbols)
-        places = self._starts[rows] + self._registers[rows, _SHIFTS].astype(np.int64)
-        if (places > self._ends[rows]).any():
+        if not _decode(
+            self._registers, self._words, self._starts, self._ends,
+            rows, cdfs, self._precision, symbols,
+        ):  # fmt: skip
             raise errors.InputError(_TRUNCATED)
         return symbols
 
@@ -299,20 +300,41 @@ def _decode_symbol(registers, words, start, first, last, precision):
 
 
 @jit.jit
-def _decode(all_registers, words, starts, rows, cdfs, precision, symbols):
+def _search(cdfs, row, count, log_half):
+    """The symbol that holds a count, in one row of CDFs.
+
+    2^log_half is the highest power of two that is at most A.
+
+    Comparisons would become branches, at which rows wait for each other. So digit 32 of a
+    difference says whether a lower end is not above the count.
+    """
+    above = (_ONE << _WORD_BITS) + count
+    # First whether it is one of the last 2^log_half symbols.
+    rest = np.uint64(cdfs.shape[1]) - _ONE - (_ONE << log_half)
+    symbol = rest * ((above - np.uint64(cdfs[row, rest])) >> _WORD_BITS)
+    while log_half > np.uint64(0):
+        log_half -= _ONE
+        lower_end = np.uint64(cdfs[row, symbol + (_ONE << log_half)])
+        symbol += ((above - lower_end) >> _WORD_BITS) << log_half
+    return symbol
+
+
+@jit.jit
+def _decode(all_registers, words, starts, ends, rows, cdfs, precision, symbols):
+    """Returns whether all codes were long enough."""
+    log_half, is_whole = np.uint64(0), True
+    while 2 << log_half < cdfs.shape[1]:
+        log_half += _ONE
     for index in range(len(rows)):
-        row, cdf = rows[index], cdfs[index]
+        row = rows[index]
         registers = _loaded(all_registers[row])
-        count = _count(registers, precision)
-        # Comparing with all of them is faster than a search, whose branches nobody can foresee.
-        symbol = -1
-        for lower_end in cdf:
-            symbol += lower_end <= count
-        first, last = np.uint64(cdf[symbol]), np.uint64(cdf[symbol + 1])
-        all_registers[row, :] = _decode_symbol(
-            registers, words, starts[row], first, last, precision
-        )
+        symbol = _search(cdfs, index, np.uint64(_count(registers, precision)), log_half)
+        first, last = np.uint64(cdfs[index, symbol]), np.uint64(cdfs[index, symbol + _ONE])
+        registers = _decode_symbol(registers, words, starts[row], first, last, precision)
+        all_registers[row, :] = registers
+        is_whole &= starts[row] + np.int64(registers[_SHIFTS]) <= ends[row]
         symbols[index] = symbol
+    return is_whole
 
 
 @jit.jit

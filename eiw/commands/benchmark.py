@@ -5,19 +5,21 @@ tokenizers   the compressors of a run (RUN/compressors/*) beside SentencePiece, 
 coder        the arithmetic coder and ANS beside constriction's (the extra `bench`)
 """
 
-import itertools
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from absl import flags
 
 from eiw import compressors, errors, progress
 from eiw.data import text_files
-from eiw.evaluation import rival_tokenizers, tokenizer_speed
+from eiw.evaluation import coder_speed, rival_coders, rival_tokenizers, tokenizer_speed
 
-ARGUMENTS = ("tokenizers",)
+_RATES = ("name", "encode_mb_per_cpu_s", "decode_mb_per_cpu_s")
+
+ARGUMENTS = ("tokenizers", "coder")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -39,6 +41,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "max_bytes", 50_000_000, "Text that is read at most.", lower_bound=1, flag_values=values
     )
     flags.DEFINE_integer(
+        "block_bytes",
+        65_536,
+        "coder: bytes that are coded as one text.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
         "m1_bytes",
         20_000,
         "tokenizers: text for the compressors that run M1, which are measured in one round.",
@@ -49,13 +58,15 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, what: str) -> None:
     """Measures, and prints a table and the JSON object."""
-    {"tokenizers": _tokenizers}[what](values)
+    if values.text is None:
+        raise errors.InputError("Give --text.")
+    documents = _first(text_files.documents(values.text), values.max_bytes)
+    {"tokenizers": _tokenizers, "coder": _coder}[what](values, documents)
 
 
-def _tokenizers(values: flags.FlagValues) -> None:
-    if values.text is None or values.run is None:
-        raise errors.InputError("Give --text and --run.")
-    documents = _first(list(text_files.documents(values.text)), values.max_bytes)
+def _tokenizers(values: flags.FlagValues, documents: list[bytes]) -> None:
+    if values.run is None:
+        raise errors.InputError("Give --run, the folder of a run.")
     ours = _ours(pathlib.Path(values.run))
     rivals, skipped = [], []
     for name in progress.track(values.rivals, "Preparing others", unit="tokenizer"):
@@ -67,13 +78,15 @@ def _tokenizers(values: flags.FlagValues) -> None:
     slow_documents = _cut(documents, values.m1_bytes)
     rows += tokenizer_speed.measure(slow, slow_documents, 1) if slow else []
     threads = tokenizer_speed.measure_threads(fast, documents, values.rounds)
-    print(_table(_rounded(rows), _COLUMNS))
+    print(_table(_rounded(rows), (*_RATES, "bytes_per_token", "vocab_size", "lossless")))
+    print("\nTimes as fast as others, encoding and decoding:")
+    print(_table(*_ratios(rows)))
     if slow:
         size = sum(map(len, slow_documents))
         print(f"{', '.join(one.name for one in slow)}: run M1; {size:,} bytes, one round.")
     if skipped:
         print(f"Not installed, and so skipped: {', '.join(skipped)} (pip install 'eiw[bench]').")
-    print("\nTwo threads are faster than one by the factor:")
+    print("\nTwo threads are faster than one by a factor of:")
     print(_table(_rounded(threads), ("name", "encode_speedup", "decode_speedup")))
     result = {
         "text_bytes": sum(map(len, documents)),
@@ -84,10 +97,32 @@ def _tokenizers(values: flags.FlagValues) -> None:
     print(json.dumps(result))
 
 
-_COLUMNS = (
-    *("name", "encode_mb_per_cpu_s", "decode_mb_per_cpu_s"),
-    *("bytes_per_token", "vocab_size", "lossless"),
-)
+def _ratios(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, str]], list[str]]:
+    """A row for each of ours, a column for each of the others; the ratios also go into `rows`."""
+    others = [row for row in rows if not row["is_ours"]]
+    table = []
+    for row in rows:
+        if row["is_ours"]:
+            row["times_as_fast"] = {
+                other["name"]: [row[rate] / other[rate] for rate in _RATES[1:]] for other in others
+            }
+            cells = {
+                name: " / ".join(f"{ratio:.1f}" for ratio in ratios)
+                for name, ratios in row["times_as_fast"].items()
+            }
+            table.append({"name": row["name"]} | cells)
+    return table, ["name", *(other["name"] for other in others)]
+
+
+def _coder(values: flags.FlagValues, documents: list[bytes]) -> None:
+    symbols = np.frombuffer(b"".join(documents), np.uint8)
+    rivals = rival_coders.constriction_coders(symbols)
+    coders = [*coder_speed.our_coders(symbols), *rivals]
+    rows = coder_speed.measure(coders, symbols, values.block_bytes, values.rounds)
+    print(_table(_rounded(rows), (*_RATES, "bits_per_symbol", "lossless")))
+    if not rivals:
+        print("Not installed, and so skipped: constriction (pip install 'eiw[bench]').")
+    print(json.dumps({"symbols": len(symbols), "block_bytes": values.block_bytes, "rows": rows}))
 
 
 def _ours(run: pathlib.Path) -> list[tokenizer_speed.Tokenizer]:
@@ -100,16 +135,21 @@ def _ours(run: pathlib.Path) -> list[tokenizer_speed.Tokenizer]:
     ]
 
 
-def _first(documents: Sequence[bytes], max_bytes: int) -> list[bytes]:
+def _first(documents: Iterable[bytes], max_bytes: int) -> list[bytes]:
     """As many documents as have `max_bytes` together, but at least one.
 
     Raises:
       InputError: there is no text.
     """
-    sizes = list(itertools.accumulate(map(len, documents)))
-    if not sizes:
+    taken, size = [], 0
+    for document in documents:
+        size += len(document)
+        if taken and size > max_bytes:
+            break
+        taken.append(document)
+    if not size:
         raise errors.InputError("There is no text: the files are empty.")
-    return list(documents[: max(1, sum(size <= max_bytes for size in sizes))])
+    return taken
 
 
 def _cut(documents: Sequence[bytes], max_bytes: int) -> list[bytes]:

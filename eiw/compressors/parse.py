@@ -3,7 +3,8 @@ a text; they differ in how many codes they take, and in what a model can learn f
 
 `cut` says how many codes:
   greedy   the longest entry, then the longest of what is left: one pass, the fastest
-  fewest   as few codes as there can be, found backwards from the end (dynamic programming)
+  fewest   as few codes as there can be, found by dynamic programming; of such cuts, the one whose
+           last code is longest, then the one before it, and so on
 
 `words` says what word ends do (see `_joins` for where words end):
   ignore   nothing
@@ -28,6 +29,7 @@ WORDS = ("ignore", "prefer", "start", "never")
 
 # The cost of a code. That of not ending where a word ends is 1: any number of these is cheaper.
 _CODE_COST = 1 << 32
+_NO_COST = 1 << 62  # more than any text costs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +74,11 @@ class Parser:
     """
 
     def __init__(self, texts: Sequence[bytes], parse: Parse) -> None:
+        # Of a dictionary with all prefixes of its entries, cuts of a text's beginning take no more
+        # codes than cuts of more of it. So the last code may be as long as can be, and so on.
+        self._from_the_end = parse == Parse("fewest") and _has_prefixes(texts)
+        if self._from_the_end:
+            texts = [text[::-1] for text in texts]
         self._trie = longest_match.LongestMatch(texts, np.arange(len(texts)))
         self._parse = parse
         self._lengths = np.array([len(text) for text in texts], np.int16)
@@ -88,6 +95,9 @@ class Parser:
         """
         if self._parse == Parse():
             return self._trie.encode(data, starts)
+        if self._from_the_end:
+            codes, code_starts = self._trie.encode(data[::-1].copy(), len(data) - starts[::-1])
+            return codes[::-1].copy(), len(codes) - code_starts[::-1]
         codes = np.empty(len(data), np.int32)
         code_starts = np.empty(len(starts), np.int64)
         words = WORDS.index(self._parse.words)
@@ -97,6 +107,11 @@ class Parser:
         else:
             _cut_fewest(data, starts, *tables, _JOINS, words, self._lengths, codes, code_starts)
         return codes[: code_starts[-1]].copy(), code_starts
+
+
+def _has_prefixes(texts: Sequence[bytes]) -> bool:
+    known = {b"", *texts}
+    return all(text[:-1] in known for text in texts)
 
 
 def _joins() -> np.ndarray:
@@ -174,46 +189,53 @@ def _cut_fewest(
     data, starts, table, first_two, single_codes, joins, words, lengths, codes, code_starts
 ):  # fmt: skip
     late_cost = 1 if words else 0
-    # What is left costs this much from each place on; no entry reaches further than the ring.
+    # What the text up to each place costs; no entry reaches further than the ring.
     ring_mask = longest_match.MAX_LENGTH
-    costs = np.zeros(ring_mask + 1, np.int64)
+    costs = np.empty(ring_mask + 1, np.int64)
     count = np.int64(0)
     for index in range(len(starts) - 1):
         code_starts[index] = count
         first, end = starts[index], starts[index + 1]
-        costs[end & ring_mask] = 0
-        for place in range(end - 1, first - 1, -1):
+        costs[:] = _NO_COST
+        costs[first & ring_mask] = 0
+        for place in range(first, end):
+            cost = costs[place & ring_mask] + _CODE_COST
+            costs[place & ring_mask] = _NO_COST
             may_cross = words < _START or (
                 words < _NEVER and (place == first or not joins[data[place - 1], data[place]])
             )
             ahead = place + 1
             ends_word = ahead == end or not joins[data[place], data[ahead]]
-            code = single_codes[data[place]]
-            cost = costs[ahead & ring_mask] + (0 if ends_word else late_cost)
-            if ahead < end and (may_cross or not ends_word):
-                word = first_two[jit.load_pair(data, place)]
-                while True:
-                    ahead += 1
-                    ends_word = ahead == end or not joins[data[ahead - 1], data[ahead]]
-                    if (word >> _BACK_SHIFT) & _BACK_MASK == 0:
-                        other = costs[ahead & ring_mask] + (0 if ends_word else late_cost)
-                        # Of cuts that cost the same, the one whose first entry is longest.
-                        if other <= cost:
-                            cost, code = other, np.int32(word >> _CODE_SHIFT)
-                    if ahead == end or (ends_word and not may_cross):
-                        break
+            code, is_entry = single_codes[data[place]], True
+            word = np.uint64(0)
+            while True:
+                if is_entry:
+                    other = cost + (0 if ends_word else late_cost)
+                    # Of cuts that cost the same, the one whose last entry is longest.
+                    if other < costs[ahead & ring_mask]:
+                        costs[ahead & ring_mask] = other
+                        codes[ahead - 1] = code
+                if ahead == end or (ends_word and not may_cross):
+                    break
+                if ahead == place + 1:
+                    word = first_two[jit.load_pair(data, place)]
+                else:
                     byte = np.uint64(data[ahead])
                     word = table[((word >> _BASE_SHIFT) & _BASE_MASK) + byte]
                     if word & _LABEL_MASK != byte:
                         break
-            costs[place & ring_mask] = cost + _CODE_COST
-            codes[place] = code
-        # The best first code of every place is known: follow them from the start. Those taken
-        # move to the front, which is never past the place that is read.
-        place = first
-        while place < end:
-            code = codes[place]
-            codes[count] = code
+                ahead += 1
+                ends_word = ahead == end or not joins[data[ahead - 1], data[ahead]]
+                is_entry = (word >> _BACK_SHIFT) & _BACK_MASK == 0
+                code = np.int32(word >> _CODE_SHIFT)
+        # The best last code before every place is known: follow them from the end. Those taken move
+        # to the back, which is never before the place that is read.
+        place = back = end
+        while place > first:
+            back -= 1
+            codes[back] = codes[place - 1]
+            place -= lengths[codes[back]]
+        for taken in range(back, end):
+            codes[count] = codes[taken]
             count += 1
-            place += lengths[code]
     code_starts[len(starts) - 1] = count

@@ -67,7 +67,7 @@ def _sentencepiece(sample: tuple[str, ...]) -> tokenizer_speed.Tokenizer:
     )
     processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     return tokenizer_speed.Tokenizer(
-        "sentencepiece",
+        "SentencePiece",
         processor.get_piece_size(),
         functools.partial(processor.encode, num_threads=1),
         functools.partial(processor.decode, num_threads=1),
@@ -96,7 +96,7 @@ def _byte_pairs(sample: tuple[str, ...]) -> "tokenizers.Tokenizer":  # noqa: F82
 def _tokenizers(sample: tuple[str, ...]) -> tokenizer_speed.Tokenizer:
     tokenizer = _byte_pairs(sample)
     return tokenizer_speed.Tokenizer(
-        "tokenizers",
+        "HF tokenizers",
         tokenizer.get_vocab_size(),
         lambda texts: [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)],
         tokenizer.decode_batch,

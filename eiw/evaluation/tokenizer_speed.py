@@ -1,12 +1,7 @@
-"""How fast tokenizers are, side by side in one process.
-
-Every round measures all of them, one after another, so that whatever else the machine does hits all
-alike; of several rounds the median counts. Rates are per second of CPU time of the process, all its
-threads together, so that threads are no advantage.
-"""
+"""How fast tokenizers are, side by side in one process."""
 
 import dataclasses
-import gc
+import functools
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -14,10 +9,15 @@ from concurrent import futures
 from typing import Any
 
 from eiw import compressors, progress
+from eiw.evaluation import speed
 
 _MEGA = 1e6
 # Batches that two threads share: enough that they end at about the same time.
 _THREAD_BATCHES = 16
+# Batches are repeated until there is so much text: a tenth of a second and more of work, beside
+# which the start of a thread is nothing.
+_THREAD_BYTES = 40_000_000
+_MOST_REPEATS = 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Tokenizer:
       decode: back.
       takes_text: whether its documents are str, not bytes. Making them is not measured.
       runs_m1: whether a network runs, so that little text must do.
+      is_ours: whether it is one of this package.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Tokenizer:
     decode: Callable[[Sequence], Sequence]
     takes_text: bool = False
     runs_m1: bool = False
+    is_ours: bool = False
 
 
 def compressor_tokenizer(name: str, compressor: compressors.Compressor) -> Tokenizer:
@@ -49,6 +51,7 @@ def compressor_tokenizer(name: str, compressor: compressors.Compressor) -> Token
         compressor.encode_batch,
         compressor.decode_batch,
         runs_m1=compressor.runs_m1,
+        is_ours=True,
     )
 
 
@@ -59,48 +62,41 @@ def measure(
 
     Returns:
       A row for each: name, encode_mb_per_cpu_s, decode_mb_per_cpu_s (10^6 bytes of UTF-8),
-      bytes_per_token, vocab_size, lossless, text_bytes and rounds.
+      bytes_per_token, vocab_size, lossless, is_ours, text_bytes and rounds.
     """
     text_bytes = sum(map(len, documents))
     texts = [document.decode(errors="replace") for document in documents]
-    inputs = [texts if tokenizer.takes_text else documents for tokenizer in tokenizers]
     with progress.bar("Measuring", 2 * len(tokenizers) * (rounds + 1), "pass") as bar:
-
-        def seconds(work: Callable, *arguments: Any) -> float:
-            bar.update(1)
-            return _cpu_seconds(work, *arguments)
-
-        encoded, decoded = [], []
-        for tokenizer, given in zip(tokenizers, inputs, strict=True):
-            encoded.append(tokenizer.encode(given))
-            decoded.append(tokenizer.decode(encoded[-1]))
-            bar.update(2)
-        encode_seconds = [
-            [seconds(one.encode, given) for one, given in zip(tokenizers, inputs, strict=True)]
-            for _ in range(rounds)
-        ]
-        decode_seconds = [
-            [seconds(one.decode, ids) for one, ids in zip(tokenizers, encoded, strict=True)]
-            for _ in range(rounds)
-        ]
+        encoded = speed.median_seconds(
+            [
+                functools.partial(one.encode, texts if one.takes_text else documents)
+                for one in tokenizers
+            ],
+            rounds,
+            bar.update,
+        )
+        decoded = speed.median_seconds(
+            [
+                functools.partial(one.decode, ids)
+                for one, (_, ids) in zip(tokenizers, encoded, strict=True)
+            ],
+            rounds,
+            bar.update,
+        )
     return [
         {
-            "name": tokenizer.name,
-            "encode_mb_per_cpu_s": text_bytes / _MEGA / statistics.median(encode_column),
-            "decode_mb_per_cpu_s": text_bytes / _MEGA / statistics.median(decode_column),
+            "name": one.name,
+            "encode_mb_per_cpu_s": text_bytes / _MEGA / encode_seconds,
+            "decode_mb_per_cpu_s": text_bytes / _MEGA / decode_seconds,
             "bytes_per_token": text_bytes / sum(map(len, ids)),
-            "vocab_size": tokenizer.vocab_size,
+            "vocab_size": one.vocab_size,
             "lossless": _as_bytes(back) == list(documents),
+            "is_ours": one.is_ours,
             "text_bytes": text_bytes,
             "rounds": rounds,
         }
-        for tokenizer, ids, back, encode_column, decode_column in zip(
-            tokenizers,
-            encoded,
-            decoded,
-            zip(*encode_seconds, strict=True),
-            zip(*decode_seconds, strict=True),
-            strict=True,
+        for one, (encode_seconds, ids), (decode_seconds, back) in zip(
+            tokenizers, encoded, decoded, strict=True
         )
     ]
 
@@ -114,7 +110,10 @@ def measure_threads(
       A row for each: name, encode_speedup and decode_speedup.
     """
     rows = []
-    batches = _batches(documents)
+    size = -(-len(documents) // _THREAD_BATCHES)
+    batches = [documents[first : first + size] for first in range(0, len(documents), size)]
+    repeats = _THREAD_BYTES // sum(map(len, documents))
+    batches *= max(1, min(repeats, _MOST_REPEATS))
     with (
         progress.bar("Measuring threads", len(tokenizers), "tokenizer") as bar,
         futures.ThreadPoolExecutor(1) as one,
@@ -133,11 +132,6 @@ def measure_threads(
     return rows
 
 
-def _batches(documents: Sequence[bytes]) -> list[Sequence[bytes]]:
-    size = -(-len(documents) // _THREAD_BATCHES)
-    return [documents[first : first + size] for first in range(0, len(documents), size)]
-
-
 def _speedup(
     one: futures.Executor, two: futures.Executor, work: Callable, batches: Sequence, rounds: int
 ) -> float:
@@ -145,26 +139,12 @@ def _speedup(
     for _ in range(rounds + 1):
         for executor, measured in zip((one, two), seconds, strict=True):
             started = time.perf_counter()
-            results = list(executor.map(work, batches))
+            # Results are dropped as they come: memory that stays would be new for every batch.
+            for _ in executor.map(work, batches):
+                pass
             measured.append(time.perf_counter() - started)
-            del results
     # The first round warms up.
     return statistics.median(seconds[0][1:]) / statistics.median(seconds[1][1:])
-
-
-def _cpu_seconds(work: Callable, *arguments: Any) -> float:
-    """CPU time of one call. What it returns is dropped after the clock has stopped."""
-    gc.collect()
-    gc.disable()
-    try:
-        started = time.process_time()
-        result = work(*arguments)
-        elapsed = time.process_time() - started
-    finally:
-        gc.enable()
-    del result
-    # A clock of coarse steps may see nothing of a tiny text.
-    return max(elapsed, 1e-9)
 
 
 def _as_bytes(documents: Sequence[bytes | str]) -> list[bytes]:

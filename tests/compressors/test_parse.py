@@ -67,6 +67,19 @@ def lowest_cost(texts, way, data):
     return costs[0]
 
 
+@given(entries=st.lists(LETTERS, max_size=40), parts=st.lists(LETTERS | st.binary(), max_size=6))
+def test_fewest_from_the_end_is_the_same(entries, parts):
+    # With all prefixes, the longest last code is always one of the fewest; with one text more, an
+    # entry that no text contains, the prefixes are not complete and the costs are counted.
+    prefixes = {entry[:end] for entry in entries for end in range(2, len(entry) + 1)}
+    closed = SINGLE + sorted(prefixes)
+    way = parse.Parse("fewest")
+    for from_the_end, counted in zip(
+        cut(closed, way, parts), cut([*closed, b"\x80" * 40], way, parts), strict=True
+    ):
+        assert from_the_end.tolist() == counted.tolist()
+
+
 def cut(texts, way, parts):
     data, starts = longest_match.joined(parts)
     codes, code_starts = parse.Parser(texts, way).encode(data, starts)
@@ -100,7 +113,12 @@ def test_long_entries(way):
     for size in (1, 4, 5, 2046, 2047, 2048, 10_000):
         (codes,) = cut(texts, way, [b"a" * size])
         assert b"".join(texts[code] for code in codes) == b"a" * size
-        assert list(codes[: size // 2047]) == [257] * (size // 2047)
+        # Greedy begins with them, fewest ends with them.
+        longest_codes = [257] * (size // 2047)
+        if way.cut == "greedy":
+            assert codes[: len(longest_codes)].tolist() == longest_codes
+        else:
+            assert codes[len(codes) - len(longest_codes) :].tolist() == longest_codes
 
 
 def test_words_decide():

@@ -1,0 +1,68 @@
+"""Benchmarks of a tiny text, without anything of others: that they run, and what they print."""
+
+import json
+
+import pytest
+
+from eiw import main
+from eiw.coding import byte_model
+from eiw.compressors import neural_ac, raw_bytes, window_dictionary
+
+TEXT = "A tiny text for a benchmark.\n" * 50
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    run = tmp_path_factory.mktemp("run")
+    model = byte_model.NgramByteModel.fit([TEXT.encode()], order=2)
+    raw_bytes.RawBytes().save(run / "compressors" / "bytes")
+    window_dictionary.compile_windows(model).save(run / "compressors" / "windows")
+    neural_ac.NeuralAC(model, 8).save(run / "compressors" / "ac")
+    (run / "text.txt").write_text(TEXT)
+    return run
+
+
+def benchmark(capsys, *argv):
+    assert main.main(["benchmark", *argv]) == 0
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_tokenizers(capsys, run_folder):
+    result = benchmark(
+        capsys, "tokenizers", f"--text={run_folder}/text.txt", f"--run={run_folder}",
+        "--rivals=", "--rounds=1", "--m1_bytes=100",
+    )  # fmt: skip
+    assert result["text_bytes"] == len(TEXT)
+    rows = {row["name"]: row for row in result["rows"]}
+    assert set(rows) == {"bytes", "windows", "ac"}
+    for row in rows.values():
+        assert row["lossless"] is True
+        assert row["encode_mb_per_cpu_s"] > 0 < row["decode_mb_per_cpu_s"]
+    assert rows["bytes"]["bytes_per_token"] == 1.0
+    assert rows["bytes"]["vocab_size"] == 256
+    # What runs M1 gets little text, and is in no hurry to share it between threads.
+    assert rows["ac"]["text_bytes"] == 100
+    assert {row["name"] for row in result["threads"]} == {"bytes", "windows"}
+
+
+def test_coder(capsys, run_folder):
+    result = benchmark(
+        capsys, "coder", f"--text={run_folder}/text.txt", "--rounds=1", "--block_bytes=500"
+    )
+    assert result["symbols"] == len(TEXT)
+    assert all(row["lossless"] for row in result["rows"])
+
+
+@pytest.mark.parametrize(
+    "argv, says",
+    [
+        (["tokenizers", "--run=."], "--text"),
+        (["tokenizers", "--text={}/text.txt"], "--run"),
+        (["tokenizers", "--text={}/text.txt", "--run={}/compressors"], "no compressor"),
+        (["tokenizers", "--text={}/text.txt", "--run={}", "--rivals=bpe"], "tiktoken"),
+    ],
+)
+def test_what_is_missing_is_said(capsys, run_folder, argv, says):
+    argv = [argument.replace("{}", str(run_folder)) for argument in argv]
+    assert main.main(["benchmark", *argv]) == 1
+    assert says in capsys.readouterr().err.splitlines()[-1]
