@@ -42,6 +42,9 @@ BENCH = [
     "tiktoken",  # byte pairs, as GPT's
     "tokenizers",  # byte pairs, as in transformers; what it trains tiktoken runs too
 ]
+# JAX for accelerators; launch/gpu.sh and launch/tpu_pod.sh install them.
+CUDA = ["jax[cuda12]>=0.10"]
+TPU = ["jax[tpu]>=0.10"]
 TEST = [*SEQIO, *EXPORT, "hypothesis", "pytest", "pytest-xdist", "ruff"]
 
 setuptools.setup(
@@ -60,9 +63,11 @@ setuptools.setup(
     extras_require={
         "beam": BEAM,
         "bench": BENCH,
+        "cuda": CUDA,
         "export": EXPORT,
         "seqio": SEQIO,
         "t5x": T5X,
+        "tpu": TPU,
         "test": TEST,
     },
     entry_points={"console_scripts": ["eiw=eiw.main:main"]},

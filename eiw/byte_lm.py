@@ -23,7 +23,7 @@ from flax import traverse_util
 
 from eiw import atomic, errors, vocab
 from eiw.coding import array_folder, byte_model, cdf
-from eiw.models import decoder, kv_cache, layer_stacking
+from eiw.models import decoder, flops, kv_cache, layer_stacking
 from eiw.models.config import DecoderConfig
 
 # Rows that one run of the program takes, and slots of its cache; the matrix products of a small M1
@@ -65,6 +65,10 @@ class ByteLM:
       context: fixed number of slots of its cache, in symbols. Both decide the integers, so the
         fingerprint covers them.
 
+    Attributes:
+      kernel_params: parameters in the kernels of attention and feed-forward.
+      flops: operations a symbol in all products, by `flops.exact_flops_per_token`.
+
     Raises:
       InputError: a vocabulary other than bytes, or parameters that are not finite.
       ValueError: parameters that are not those of `config`.
@@ -82,6 +86,8 @@ class ByteLM:
             config, dtype="float32", dropout_rate=0.0, scan_layers=False, remat="none"
         )
         self._model = decoder.Decoder(config)
+        self.kernel_params = config.kernel_params()
+        self.flops = flops.exact_flops_per_token(config, context).total
         arrays = _checked(params, self._model)
         self._contents = array_folder.Contents(
             self.kind,

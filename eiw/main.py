@@ -16,6 +16,7 @@ from eiw import errors
 COMMANDS = {
     "smoke": "the main job end to end: train M1, compress, train M2, report",
     "train": "train one model, M1 or M2, from gin files",
+    "sweep": "train M2 on methods x sizes x learning rates x seeds",
     "compile": "make a compressor, of any method, from a trained M1 and text",
     "compress": "text as token files of one compressor; SeqIO tasks as offline caches",
     "convert": "checkpoints between our trainer and T5X's",

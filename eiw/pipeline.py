@@ -23,6 +23,8 @@ from eiw.training import hosts, loop
 
 # Contexts scored together; of no influence on the result.
 _SCORE_BATCH = 8
+# Of uniform bits/byte: a model that pays more has learned nothing.
+_COLLAPSED = 0.99
 # More than any code stands for on average; the writer stops at the tokens that were asked for.
 _MOST_BYTES_PER_TOKEN = 64
 
@@ -86,9 +88,12 @@ def write_tokens(
         train = text["train"].sample(_MOST_BYTES_PER_TOKEN * max_train_tokens)
     test = list(text["test"].sample(eval_bytes))
     validation = list(text["validation"].sample(eval_bytes // 4))
-    token_files.write_tokens(folder / "train", compressor, train, max_train_tokens)
-    token_files.write_tokens(folder / "validation", compressor, validation)
-    tokens = token_files.write_tokens(folder / "test", compressor, test)
+    sha256 = text.sha256
+    token_files.write_tokens(
+        folder / "train", compressor, train, max_train_tokens, corpus_sha256=sha256
+    )
+    token_files.write_tokens(folder / "validation", compressor, validation, corpus_sha256=sha256)
+    tokens = token_files.write_tokens(folder / "test", compressor, test, corpus_sha256=sha256)
     return {"lost_documents": compression.count_lost(compressor, tokens, test)}
 
 
@@ -126,47 +131,33 @@ def train_m2(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> dict[str, A
     return _outcome(_train(folder, run, tokens), run, tokens)
 
 
-def m1_row(outcome: dict[str, Any], run: ModelRun, tokens: Tokens, corpus_sha256: str) -> rows.Row:
+def m1_row(outcome: dict[str, Any], run: ModelRun, tokens: Tokens, name: str = "") -> rows.Row:
     """The row of an M1: a byte model, scored like an M2 over bytes."""
-    compressor_facts = {
-        "kind": "m1",
-        "method": "Bytes",
-        "vocab_size": tokens.train.vocab_size,
-        "m1_fingerprint": outcome["fingerprint"],
-        "lossless": True,
-    }
-    return _row(outcome, run.on(tokens.train), tokens, corpus_sha256, compressor_facts, None)
+    row = _row(outcome, run, tokens, name, "m1", "Bytes")
+    return dataclasses.replace(row, m1_fingerprint=outcome["fingerprint"])
 
 
 def m2_row(
     outcome: dict[str, Any],
     run: ModelRun,
     tokens: Tokens,
-    corpus_sha256: str,
-    compressor: base.Compressor,
-    label: str,
-    lost_documents: int,
-    m1_model: config.DecoderConfig,
+    name: str = "",
+    *,
+    label: str | None = None,
+    lost_documents: int | None = None,
 ) -> rows.Row:
-    """The row of an M2 over the codes of `compressor`."""
-    compressor_facts = {
-        "kind": "m2",
-        "method": label,
-        "window_bits": compressor.window_bits,
-        "vocab_size": compressor.vocab_size,
-        "variant": compressor.variant,
-        "m1_fingerprint": compressor.m1_fingerprint,
-        "lossless": compressor.lossless,
-        "lost_documents": lost_documents,
-    }
-    return _row(
-        outcome,
-        run.on(tokens.train),
-        tokens,
-        corpus_sha256,
-        compressor_facts,
-        m1_model if compressor.runs_m1 else None,
-    )
+    """The row of an M2 over codes.
+
+    Args:
+      outcome: what `train_m2` returned.
+      run: how it was trained.
+      tokens: on what.
+      name: the run's folder.
+      label: what reports call the compressor; by default its name.
+      lost_documents: held-out ones that did not come back, where that is known.
+    """
+    row = _row(outcome, run, tokens, name, "m2", label or tokens.train.compressor["name"])
+    return dataclasses.replace(row, lost_documents=lost_documents)
 
 
 def device_name() -> str:
@@ -243,37 +234,40 @@ def _outcome(result: loop.TrainResult, run: ModelRun, tokens: Tokens) -> dict[st
 
 
 def _row(
-    outcome: dict[str, Any],
-    run: ModelRun,
-    tokens: Tokens,
-    corpus_sha256: str,
-    compressor_facts: dict[str, Any],
-    m1_model: config.DecoderConfig | None,
+    outcome: dict[str, Any], run: ModelRun, tokens: Tokens, name: str, kind: str, method: str
 ) -> rows.Row:
-    train, test = tokens.train, tokens.test
+    run = run.on(tokens.train)
+    train, test, compressor = tokens.train, tokens.test, tokens.train.compressor
     codes = train.vocab_size
     bytes_per_token = test.total_bytes / test.num_tokens
-    m1_flops = 2.0 * m1_model.kernel_params() if m1_model else 0.0
+    uniform = baselines.uniform_bits_per_byte(codes, test.num_tokens, test.total_bytes)
+    m1_flops = 2.0 * compressor["m1_params"]
     paper = flops.paper_flops_per_byte(run.model.kernel_params(), bytes_per_token, m1=False)
     exact = flops.exact_flops_per_token(run.model, run.length).total / bytes_per_token
-    exact_m1 = flops.exact_flops_per_token(m1_model, 64).total if m1_model else 0.0
     measured = {name: value for name, value in outcome.items() if name != "fingerprint"}
     return rows.Row(
         **measured,
-        **compressor_facts,
+        kind=kind,
+        method=method,
+        window_bits=compressor["window_bits"],
+        vocab_size=codes,
+        variant=compressor["variant"],
+        m1_fingerprint=compressor["m1_fingerprint"],
+        lossless=compressor["lossless"],
         size=run.model.size,
         params=run.model.kernel_params(),
         bytes=round(outcome["tokens"] * train.total_bytes / train.num_tokens),
         bytes_per_token=bytes_per_token,
-        uniform_bits_per_byte=baselines.uniform_bits_per_byte(
-            codes, test.num_tokens, test.total_bytes
-        ),
+        uniform_bits_per_byte=uniform,
         unigram_bits_per_byte=baselines.unigram_bits_per_byte(
             train.ids, test.ids, codes, test.total_bytes
         ),
         flops_per_byte=paper + m1_flops,
         m1_flops_per_byte=m1_flops,
-        exact_flops_per_byte=exact + exact_m1,
+        exact_flops_per_byte=exact + compressor["m1_flops"],
         seed=run.training.seed,
-        corpus_sha256=corpus_sha256,
+        learning_rate=run.training.optimizer.learning_rate,
+        run=name,
+        collapsed=outcome["bits_per_byte"] > _COLLAPSED * uniform,
+        corpus_sha256=train.corpus_sha256,
     )

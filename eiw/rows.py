@@ -71,6 +71,12 @@ class Row:
     """Commit of the code; empty where it is not known."""
     seed: int
     """Seed of initialisation and of the order of the data."""
+    learning_rate: float | None = None
+    """The optimizer's; None where not recorded."""
+    run: str = ""
+    """Name of the run's folder; empty where it has no other name than its method."""
+    collapsed: bool = False
+    """Whether the model ended within 1% of uniform: it learned nothing, or forgot it all."""
     corpus_sha256: str
     """sha256 of the corpus, so that rows of different text are not compared."""
     lossless: bool

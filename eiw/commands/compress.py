@@ -112,7 +112,11 @@ def _write_token_files(values: flags.FlagValues) -> None:
     )
     for split in corpus.SPLITS:
         tokens = token_files.write_tokens(
-            output / split, compressor, text[split], values.max_tokens
+            output / split,
+            compressor,
+            text[split],
+            values.max_tokens,
+            corpus_sha256=text.sha256,
         )
         ratio = tokens.total_bytes / tokens.num_tokens
         print(

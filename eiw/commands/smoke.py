@@ -122,14 +122,7 @@ class _Methods:
             lambda folder: pipeline.train_m2(folder, run, tokens),
         )
         row = pipeline.m2_row(
-            outcome,
-            run,
-            tokens,
-            self._text.sha256,
-            compressor,
-            recipe.label,
-            lost_documents,
-            self._settings.m1.model,
+            outcome, run, tokens, label=recipe.label, lost_documents=lost_documents
         )
         return self._keep(row)
 
@@ -141,7 +134,7 @@ class _Methods:
             {"tokens": tokens.sha256, "run": _plain(run)},
             lambda folder: pipeline.train_m1(folder, run, tokens, self._output / "m1"),
         )
-        return self._keep(pipeline.m1_row(outcome, run, tokens, self._text.sha256))
+        return self._keep(pipeline.m1_row(outcome, run, tokens))
 
     def _compressor(self, recipe: recipes.Recipe) -> compressors.Compressor:
         folder = self._output / "compressors" / recipe.name

@@ -18,7 +18,7 @@ import pathlib
 
 from absl import flags
 
-from eiw import errors, pipeline, vocab
+from eiw import errors, pipeline, rows, vocab
 from eiw.commands import gin_flags
 from eiw.training import hosts
 
@@ -42,6 +42,12 @@ def define_flags(values: flags.FlagValues) -> None:
         "export_m1",
         None,
         "Folder that gets the trained model as an M1; the tokens are bytes.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "results",
+        None,
+        "File that the row of results is added to; default: OUTPUT/results.jsonl.",
         flag_values=values,
     )
     flags.DEFINE_boolean(
@@ -83,9 +89,18 @@ def run(values: flags.FlagValues) -> None:
         gin_flags.save(output, config)
     if values.export_m1 is None:
         outcome = pipeline.train_m2(output, settings.run, tokens)
+        row = pipeline.m2_row(outcome, settings.run, tokens, output.name)
     else:
         outcome = pipeline.train_m1(output, settings.run, tokens, pathlib.Path(values.export_m1))
+        row = pipeline.m1_row(outcome, settings.run, tokens, output.name)
+    if not hosts.is_first():
+        return
+    rows.append_row(values.results or output / "results.jsonl", row)
     print(
-        f"{output}: {outcome['steps']:,} steps, {outcome['bits_per_byte']:.4f} bits/byte "
-        f"on {outcome['eval_bytes']:,} held-out bytes"
+        f"{output}: {row.steps:,} steps, {row.bits_per_byte:.4f} bits/byte "
+        f"on {row.eval_bytes:,} held-out bytes"
     )
+    if row.collapsed:
+        print(
+            f"{output} collapsed: it is no better than uniform ({row.uniform_bits_per_byte:.4f})."
+        )

@@ -28,6 +28,8 @@ class Compressor(abc.ABC):
       lossless: whether `decode(encode(data)) == data` for any bytes.
       m1_fingerprint: of the byte model that decided the codes, "" for none.
       runs_m1: whether that model runs at run time, and so counts in FLOPs/byte.
+      m1_params: parameters in its kernels, where it is a network that runs; else 0.
+      m1_flops: operations of its products a byte, the head's among them; likewise.
       window_bits: bits of an Equal-Info Window, 0 for compressors without windows.
     """
 
@@ -39,6 +41,8 @@ class Compressor(abc.ABC):
     lossless: bool = True
     m1_fingerprint: str = ""
     runs_m1: bool = False
+    m1_params: int = 0
+    m1_flops: float = 0.0
     window_bits: int = 0
 
     @property

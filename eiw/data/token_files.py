@@ -3,7 +3,7 @@
     FOLDER/ids.bin          uint16 or uint32, little-endian: document after document, EOS after each
     FOLDER/offsets.npy      int64[documents + 1]; document i with its EOS is ids[offsets[i:i + 2]]
     FOLDER/byte_counts.npy  int64[documents]; raw bytes of each document, without EOS
-    FOLDER/tokens.json      the compressor's fingerprint and vocabulary, counts, sha256 of ids.bin
+    FOLDER/tokens.json      counts, sha256 of ids.bin, and what rows say of the compressor
 
 Ids are codes moved past the special ids (`eiw.vocab`); 65,536 codes so need four bytes each.
 """
@@ -18,13 +18,17 @@ import numpy as np
 
 from eiw import atomic, compressors, errors, progress, vocab
 
-_VERSION = 1
+_VERSION = 2
 # Compressors are called with about this much text at a time: enough rows for those that run a
 # network, few enough bytes for any memory.
 _GROUP_BYTES = 1 << 20
 _GROUP_DOCUMENTS = 1024
 # Where M1 runs, a group takes seconds: smaller ones let the progress bar move.
 _GROUP_BYTES_OF_M1 = 1 << 17
+_COMPRESSOR_FACTS = (
+    *("name", "variant", "lossless", "window_bits"),
+    *("runs_m1", "m1_fingerprint", "m1_params", "m1_flops"),
+)
 
 
 class TokenFile:
@@ -37,6 +41,9 @@ class TokenFile:
       vocab_size: number of codes; ids reach up to `vocab_size + NUM_SPECIAL_IDS - 1`.
       fingerprint: the compressor's.
       sha256: hex digest of the ids as they lie in the file.
+      corpus_sha256: hex digest of the corpus that the documents are of, "" where unknown.
+      compressor: attributes of the compressor by name, see `Compressor`: name, variant, lossless,
+        window_bits, runs_m1, m1_fingerprint, m1_params, m1_flops.
     """
 
     def __init__(self, folder: pathlib.Path, facts: dict):
@@ -47,6 +54,8 @@ class TokenFile:
         self.vocab_size = int(facts["vocab_size"])
         self.fingerprint = facts["fingerprint"]
         self.sha256 = facts["sha256"]
+        self.corpus_sha256 = facts["corpus_sha256"]
+        self.compressor = facts["compressor"]
         whole = (
             path.stat().st_size == facts["tokens"] * dtype.itemsize
             and len(self.offsets) == len(self.byte_counts) + 1 == facts["documents"] + 1
@@ -77,6 +86,8 @@ def write_tokens(
     compressor: compressors.Compressor,
     documents: Iterable[bytes],
     max_tokens: int | None = None,
+    *,
+    corpus_sha256: str = "",
 ) -> TokenFile:
     """Encodes `documents` in their order, EOS after each, and returns the opened token file.
 
@@ -86,6 +97,7 @@ def write_tokens(
       documents: raw bytes; a `corpus.Split` shows how much is left.
       max_tokens: stop before the document that would pass this many ids, EOS included. Documents
         stay whole, and the first one is written however long it is.
+      corpus_sha256: names the corpus that the documents are of, for rows of results.
 
     Raises:
       ValueError: the compressor makes a code outside of its own vocabulary.
@@ -133,7 +145,8 @@ def write_tokens(
         np.save(temporary / "byte_counts.npy", np.array(byte_counts, np.int64))
         facts = {
             "version": _VERSION,
-            "compressor": compressor.name,
+            "compressor": {name: getattr(compressor, name) for name in _COMPRESSOR_FACTS},
+            "corpus_sha256": corpus_sha256,
             "fingerprint": compressor.fingerprint,
             "vocab_size": compressor.vocab_size,
             "dtype": dtype.str,

@@ -6,8 +6,7 @@ layers are stacked in one array, and Adafactor's norms are those of ONE layer.
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +14,20 @@ import optax
 
 from eiw import errors
 
-# What a factory takes and gives: train() calls it with the axes of the network it trains.
-OptimizerFactory = Callable[[Any], optax.GradientTransformation]
+
+class OptimizerFactory(Protocol):
+    """Settings that make an optimizer.
+
+    Attributes:
+      learning_rate: what a sweep changes and a row records.
+    """
+
+    learning_rate: float
+
+    def __call__(self, axes: Any) -> optax.GradientTransformation:
+        """The optimizer of parameters with these logical axes."""
+        ...
+
 
 # Axes along which independent parameters are stacked.
 _BATCH_AXES = frozenset({"layers", "expert", "stack"})
@@ -105,7 +116,7 @@ class Adafactor:
     scanned array is updated as if it stood alone, where T5X factors scanned matrices of any size.
 
     Attributes:
-      base_learning_rate: see `rsqrt_schedule`.
+      learning_rate: `base` of `rsqrt_schedule`.
       warmup_steps: see `rsqrt_schedule`.
       decay_exponent: update t (from 1) keeps 1 - t^-exponent of the second moment.
       clip_threshold: largest root mean square of an update, in units of the learning rate.
@@ -114,7 +125,7 @@ class Adafactor:
       scale_epsilon: least root mean square that a parameter counts with.
     """
 
-    base_learning_rate: float = 1.0
+    learning_rate: float = 1.0
     warmup_steps: int = 10_000
     decay_exponent: float = 0.8
     clip_threshold: float = 1.0
@@ -124,7 +135,7 @@ class Adafactor:
 
     def __call__(self, axes: Any) -> optax.GradientTransformation:
         """The optimizer of parameters with these logical axes."""
-        schedule = rsqrt_schedule(self.base_learning_rate, self.warmup_steps)
+        schedule = rsqrt_schedule(self.learning_rate, self.warmup_steps)
 
         def init(params: Any) -> _AdafactorState:
             moments = jax.tree.map(self._zero_moment, params, axes)

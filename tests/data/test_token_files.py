@@ -100,7 +100,7 @@ def _drop(name):
         (_drop("byte_counts.npy"), "byte_counts.npy is missing"),
         (_drop("tokens.json"), "holds no tokens"),
         (shutil.rmtree, "holds no tokens"),
-        (_edit(version=2), "version 2"),
+        (_edit(version=1), "version 1"),
         (_edit(dtype="nonsense"), "damaged"),
         (_edit(documents=3), "cut short"),
     ],

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from eiw import errors, vocab
+from eiw.compressors import base
 from eiw.data import token_files
 from eiw.evaluation import bits_per_byte
 from eiw.models import config, decoder
@@ -18,13 +19,13 @@ DOCUMENT_TOKENS = [8, 1, 12, 23, 3]  # every third byte, then EOS
 
 
 @dataclasses.dataclass
-class EveryThirdByte:
+class EveryThirdByte(base.Compressor):
     """Codes of a vocabulary's size, three bytes each; nobody decodes them here."""
 
     vocab_size: int = VOCAB - vocab.NUM_SPECIAL_IDS
     name: str = "third"
     fingerprint: str = "f"
-    runs_m1: bool = False
+    decode_batch = save = None
 
     def encode_batch(self, texts: list[bytes]) -> list[np.ndarray]:
         return [np.frombuffer(text, np.uint8)[::3] % self.vocab_size for text in texts]

@@ -5,13 +5,13 @@ import pytest
 
 from eiw import errors
 from eiw.coding import byte_model
-from eiw.compressors import window_dictionary
+from eiw.compressors import base, window_dictionary
 from eiw.data import token_files
 from eiw.evaluation import compression
 
 
 @dataclasses.dataclass
-class Pairs:
+class Pairs(base.Compressor):
     """Two bytes a code; forgets what `loses` names, refuses to decode what `refuses` names."""
 
     loses: bytes = b""
@@ -19,9 +19,7 @@ class Pairs:
     name: str = "pairs"
     vocab_size: int = 1 << 16
     fingerprint: str = "pairs"
-    m1_fingerprint: str = ""
-    runs_m1: bool = False
-    lossless: bool = True
+    save = None
 
     def encode_batch(self, texts: list[bytes]) -> list[np.ndarray]:
         return [np.frombuffer(text + b" " * (len(text) % 2), np.uint16) for text in texts]

@@ -8,12 +8,52 @@ import pytest
 LAUNCH = pathlib.Path(__file__).parent.parent.parent / "launch"
 
 
-@pytest.mark.parametrize(
-    "name", ["beam.sh", "compression_table.sh", "m1_for_windows.sh", "smoke.sh"]
-)
+NAMES = sorted(path.name for path in LAUNCH.glob("*.sh") if path.name != "setup_venv.sh")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_help(name, tmp_path):
     command = ["bash", str(LAUNCH / name), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.startswith(f"Usage: bash launch/{name}")
     assert done.stderr == ""
     assert not list(tmp_path.iterdir())
+
+
+def dry(name, *arguments):
+    """What a launcher would run."""
+    command = ["bash", str(LAUNCH / name), "--dry-run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_gpus_of_several_hosts_get_their_numbers():
+    lines = dry("gpu.sh", "--hosts=a,b", "--tokens=x", "--output=no/such/folder")
+    assert [line.split()[:2] for line in lines] == [["ssh", "a"], ["ssh", "b"]]
+    for number, line in enumerate(lines):
+        assert line.endswith(f"--coordinator=a:12321 --num_hosts=2 --host={number} ")
+    assert not pathlib.Path("no").exists()
+
+
+def test_gpus_of_one_host_need_no_company(monkeypatch):
+    monkeypatch.delenv("SLURM_NTASKS", raising=False)
+    (line,) = dry("gpu.sh", "--tokens=x", "--output=y")
+    assert line.endswith("-m eiw.main train --tokens=x --output=y ")
+
+
+def test_tasks_of_slurm_find_each_other(monkeypatch):
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    (line,) = dry("gpu.sh", "--tokens=x", "--output=y")
+    assert line.endswith("--distributed ")
+
+
+def test_a_tpu_slice_is_made_filled_started_and_deleted():
+    lines = dry(
+        *("tpu_pod.sh", "--name=n", "--zone=z", "--bucket=b", "--spot", "--delete", "--"),
+        *("--tokens=bucket/x", "--gin.NAME='a b'"),
+    )
+    verbs = ["create", "archive", "scp", "ssh", "ssh", "ssh", "ssh", "delete"]
+    for line, verb in zip(lines, verbs, strict=True):
+        assert f" {verb} " in line
+    assert "--spot" in lines[0]
+    assert all("--worker=all" in line for line in lines[2:7])
+    assert "--distributed" in lines[6]

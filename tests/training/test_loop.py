@@ -70,7 +70,7 @@ def test_counts_and_files(uninterrupted):
     assert checkpoint.steps(run_dir) == [3, 6, 8]
     config = json.loads((run_dir / "config.json").read_text())
     assert config["model"] == tiny_run.tiny_model().config.to_dict()
-    assert config["train"]["optimizer"].startswith("Adafactor(base_learning_rate=1.0")
+    assert config["train"]["optimizer"].startswith("Adafactor(learning_rate=1.0")
     assert [line["step"] for line in logged(run_dir)] == [5]
     assert logged(run_dir)[0]["loss_nats"] == result.loss_nats
     assert list((run_dir / "tensorboard").iterdir())
@@ -114,7 +114,7 @@ def test_learns_a_repeated_batch_by_heart(tmp_path):
         steps=120,
         log_every=10,
         checkpoint_every=1_000,
-        optimizer=optimizer.Adafactor(base_learning_rate=5.0),
+        optimizer=optimizer.Adafactor(learning_rate=5.0),
     )
     # All rows begin alike, so which of them it is costs log(rows) at their first tokens.
     rows = tiny_run.BATCH

@@ -1,0 +1,144 @@
+"""eiw sweep: many trainings of M2, one after the other: methods x sizes x learning rates x seeds.
+
+Each is an `eiw train` of its own in OUTPUT/SIZE-METHOD-lrRATE-seedSEED, and adds its row to
+OUTPUT/results.jsonl. Run it again to go on: what has its row is skipped, what was interrupted goes
+on from its checkpoint. A run that ends no better than uniform has collapsed; it is named, made
+again with another seed (--retries), and counted. `eiw report --run OUTPUT` makes the tables.
+
+    eiw sweep --tokens 'runs/smoke/tokens/*' --output my_sweep --sizes 25m,113m \\
+        --learning_rates 0.5,1,2 --gin.loop.TrainConfig.steps=20000
+"""
+
+import dataclasses
+import glob
+import pathlib
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from absl import flags
+
+from eiw import errors, rows
+from eiw.data import token_files
+
+# Added to a seed for each time that its run is made again.
+_RETRY_SEED = 1_000
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """One training of a sweep."""
+
+    size: str
+    tokens: pathlib.Path
+    learning_rate: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.size}-{self.tokens.name}-lr{self.learning_rate}-seed{self.seed}"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds the flags of `eiw sweep`."""
+    flags.DEFINE_string(
+        "tokens",
+        None,
+        "Glob of folders that `eiw compress` wrote, one a method.",
+        required=True,
+        flag_values=values,
+    )
+    flags.DEFINE_string("output", None, "Folder of the sweep.", required=True, flag_values=values)
+    flags.DEFINE_list("sizes", ["25m"], "Names of files in gin/sizes.", flag_values=values)
+    flags.DEFINE_list("learning_rates", ["1.0"], "Of the optimizer.", flag_values=values)
+    flags.DEFINE_list("seeds", ["0"], "Of parameters and data.", flag_values=values)
+    flags.DEFINE_integer(
+        "retries", 1, "New runs for one that collapses.", lower_bound=0, flag_values=values
+    )
+    flags.DEFINE_string("optimizer", "Adafactor", "Or AdamW.", flag_values=values)
+    flags.DEFINE_multi_string(
+        "gin_file", ["runs/train.gin"], "Of every run, beside its size.", flag_values=values
+    )
+    flags.DEFINE_multi_string(
+        "gin_bindings", [], "Of every run; also spelt --gin.NAME=VALUE.", flag_values=values
+    )
+    flags.DEFINE_boolean(
+        "dry_run", False, "Print the commands that are still to run, and stop.", flag_values=values
+    )
+
+
+def run(values: flags.FlagValues) -> None:
+    """Runs what has no row yet; says what collapsed.
+
+    Raises:
+      InputError: no tokens match, a number is none, or a run failed.
+    """
+    output = pathlib.Path(values.output)
+    results = output / "results.jsonl"
+    for number, first in enumerate(runs := list(_runs(values)), 1):
+        for retry in range(values.retries + 1):
+            one = dataclasses.replace(first, seed=first.seed + _RETRY_SEED * retry)
+            row = _row_of(one, results)
+            if row is None:
+                command = _command(one, values, output, results)
+                print(f"[{number}/{len(runs)}] {shlex.join(command)}", flush=True)
+                if values.dry_run:
+                    break
+                if status := subprocess.run(command).returncode:
+                    raise errors.InputError(
+                        f"{one.name} ended with status {status}; run the sweep again to go on."
+                    )
+                row = _row_of(one, results)
+            if not row.collapsed:
+                break
+            print(f"{one.name} collapsed to uniform ({row.bits_per_byte:.4f} bits/byte).")
+    if not values.dry_run:
+        made = rows.read_rows(results)
+        collapsed = sum(row.collapsed for row in made)
+        print(f"eiw sweep finished: {results} has {len(made)} rows, {collapsed} of them collapsed.")
+
+
+def _runs(values: flags.FlagValues) -> Iterator[_Run]:
+    # Path.glob takes no absolute patterns.
+    names = sorted(glob.glob(values.tokens))  # noqa: PTH207
+    folders = [pathlib.Path(name) for name in names if pathlib.Path(name).is_dir()]
+    if not folders:
+        raise errors.InputError(f"No folder matches {values.tokens!r}: give those of eiw compress.")
+    for folder in folders:
+        # Now, not after hours of other runs.
+        token_files.open_tokens(folder / "train")
+    try:
+        rates = [str(float(rate)) for rate in values.learning_rates]
+        seeds = [int(seed) for seed in values.seeds]
+    except ValueError as error:
+        raise errors.InputError(f"--learning_rates and --seeds are numbers: {error}.") from error
+    for size in values.sizes:
+        for folder in folders:
+            for rate in rates:
+                for seed in seeds:
+                    yield _Run(size, folder, rate, seed)
+
+
+def _row_of(one: _Run, results: pathlib.Path) -> rows.Row | None:
+    made = rows.read_rows(results) if results.exists() else []
+    return next((row for row in made if row.run == one.name), None)
+
+
+def _command(
+    one: _Run, values: flags.FlagValues, output: pathlib.Path, results: pathlib.Path
+) -> list[str]:
+    files = [*values.gin_file, f"sizes/{one.size}.gin"]
+    bindings = [
+        f"loop.TrainConfig.optimizer=@optimizer.{values.optimizer}()",
+        f"optimizer.{values.optimizer}.learning_rate={one.learning_rate}",
+        f"loop.TrainConfig.seed={one.seed}",
+        *values.gin_bindings,
+    ]
+    return [
+        *(sys.executable, "-m", "eiw.main", "train"),
+        *("--tokens", str(one.tokens), "--output", str(output / one.name)),
+        *("--results", str(results)),
+        *(f"--gin_file={file}" for file in files),
+        *(f"--gin.{binding}" for binding in bindings),
+    ]

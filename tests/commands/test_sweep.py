@@ -1,0 +1,90 @@
+"""`eiw sweep`: every combination once, finished ones skipped, collapsed ones made again."""
+
+import random
+
+import pytest
+
+from eiw import main, rows
+from eiw.compressors import raw_bytes
+from eiw.data import token_files
+
+SIZE = """
+from __gin__ import dynamic_registration
+from eiw.models import config
+from eiw.training import loop
+config.DecoderConfig.size = "mini"
+config.DecoderConfig.embed_dim = 16
+config.DecoderConfig.num_heads = 1
+config.DecoderConfig.head_dim = 16
+config.DecoderConfig.num_layers = 1
+config.DecoderConfig.mlp_dim = 16
+"""
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    """Noise of every byte: nothing to learn, so that a run of few steps is uniform, or worse."""
+    noise = random.Random(0)
+    for split in ("train", "validation", "test"):
+        texts = [noise.randbytes(200) for _ in range(4)]
+        token_files.write_tokens(tmp_path / "tokens" / "bytes" / split, raw_bytes.RawBytes(), texts)
+    (tmp_path / "sizes").mkdir()
+    (tmp_path / "sizes" / "mini.gin").write_text(SIZE)
+    return tmp_path / "tokens" / "*"
+
+
+def sweep(capfd, tokens, *arguments):
+    folder = tokens.parent.parent
+    status = main.main(
+        [
+            *("sweep", "--tokens", str(tokens), "--output", str(folder / "sweep"), "--sizes=mini"),
+            "--gin.loop.TrainConfig.steps=2",
+            "--gin.pipeline.ModelRun.batch_size=2",
+            "--gin.pipeline.ModelRun.length=16",
+            *arguments,
+        ]
+    )
+    captured = capfd.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_a_dry_run_prints_every_combination(capfd, tokens):
+    status, out, err = sweep(capfd, tokens, "--dry_run", "--learning_rates=0.5,2", "--seeds=0,1")
+    assert status == 0, err
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
+    assert "Adafactor.learning_rate=2.0" in lines[2]
+    assert "TrainConfig.seed=1" in lines[3]
+    assert not (tokens.parent.parent / "sweep").exists()
+
+
+def test_collapsed_runs_are_made_again_and_counted(capfd, tokens, monkeypatch):
+    monkeypatch.chdir(tokens.parent.parent)
+    status, out, err = sweep(capfd, tokens)
+    assert status == 0, err
+    made = rows.read_rows("sweep/results.jsonl")
+    assert [row.run for row in made] == [f"mini-bytes-lr1.0-seed{seed}" for seed in (0, 1000)]
+    assert [(row.collapsed, row.seed, row.learning_rate) for row in made] == [
+        (True, 0, 1.0),
+        (True, 1000, 1.0),
+    ]
+    assert "mini-bytes-lr1.0-seed0 collapsed to uniform" in out
+    assert out.splitlines()[-1].endswith("has 2 rows, 2 of them collapsed.")
+
+    status, out, _ = sweep(capfd, tokens)
+    assert (status, out.count("eiw.main train")) == (0, 0)
+    assert rows.read_rows("sweep/results.jsonl") == made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--tokens=no/such/*"], "No folder matches"),
+        (["--learning_rates=fast"], "fast"),
+    ],
+)
+def test_bad_input_is_one_line(capfd, tokens, arguments, words):
+    status, _, err = sweep(capfd, tokens, *arguments)
+    assert status == 1
+    assert words in err.splitlines()[-1]
+    assert "Traceback" not in err
