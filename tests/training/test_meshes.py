@@ -1,0 +1,60 @@
+"""Meshes of 8 devices compute what one device does, and cut what is large."""
+
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+
+
+AXES = ("data", "fsdp", "tensor")
+ONE = {"data": 1}
+# All axes at once; the slow suite has every way to make 8.
+FAST = [{"data": 2, "fsdp": 2, "tensor": 2}]
+ALL = [
+    dict(zip(AXES, sizes, strict=True))
+    for sizes in itertools.product((1, 2, 4, 8), repeat=3)
+    if np.prod(sizes) == 8
+]
+
+
+@pytest.fixture(scope="module", params=["fast", pytest.param("all", marks=pytest.mark.slow)])
+def results(request):
+    shapes = [ONE, *(FAST if request.param == "fast" else ALL)]
+    done = subprocess.run(
+        [sys.executable, HERE / "mesh_run.py", json.dumps(shapes)],
+        env=os.environ | {"PYTHONPATH": str(HERE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_every_mesh_gives_the_losses_of_one_device(results):
+    one, *meshes = results
+    assert len(set(one["float64"])) == 10
+    for mesh in meshes:
+        name = str(mesh["shape"])
+        np.testing.assert_allclose(mesh["float64"], one["float64"], rtol=1e-10, err_msg=name)
+        np.testing.assert_allclose(mesh["float32"], one["float32"], rtol=1e-6, err_msg=name)
+
+
+def test_large_arrays_are_cut_as_the_mesh_says(results):
+    for mesh in results:
+        shape = mesh["shape"]
+        fsdp, tensor = shape.get("fsdp", 1), shape.get("tensor", 1)
+        for name, count in mesh["parts"].items():
+            if "moments" in name:
+                # Factored moments have lost one of their parameter's two axes.
+                assert count in (fsdp, tensor), (shape, name)
+            else:
+                assert count == fsdp * tensor, (shape, name)
+        assert mesh["parts"], "no array was large"
