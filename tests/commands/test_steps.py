@@ -2,12 +2,16 @@
 
 import json
 import random
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
 import pytest
 
-from eiw import byte_lm, main
+from eiw import byte_lm, main, rows
+from eiw.compressors import raw_bytes
+from eiw.data import token_files
 from eiw.models import config, decoder
 
 SMALL = config.DecoderConfig(
@@ -60,6 +64,34 @@ def test_compile_compress_train(capsys, m1, tmp_path):
     # It goes on from its checkpoint.
     assert ": 3 steps, " in eiw(capsys, *train, "--gin.loop.TrainConfig.steps=3")
     assert "TrainConfig.steps = 3" in (tmp_path / "m2" / "config.gin").read_text()
+
+
+# As on a bare GPU machine: whatever asks for TensorFlow fails.
+WITHOUT_TENSORFLOW = """
+import sys
+for name in ("tensorflow", "seqio", "tensorflow_datasets", "tensorflow_text", "clu"):
+    sys.modules[name] = None
+from eiw import main
+sys.exit(main.main(sys.argv[1:]))
+"""
+
+
+def test_trains_where_tensorflow_cannot_be_imported(tmp_path):
+    for split in ("train", "validation", "test"):
+        token_files.write_tokens(tmp_path / "tokens" / split, raw_bytes.RawBytes(), [b"abcd" * 50])
+    (tmp_path / "train.gin").write_text(TRAIN)
+    train = [
+        *("train", "--tokens", tmp_path / "tokens", "--output", tmp_path / "m2"),
+        f"--gin_file={tmp_path / 'train.gin'}",
+        "--gin.pipeline.ModelRun.batch_size=2",
+        "--gin.pipeline.ModelRun.length=16",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, *train], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert ": 2 steps, " in done.stdout
+    assert rows.read_rows(tmp_path / "m2" / "results.jsonl")[0].run == "m2"
 
 
 def test_a_missing_size_is_named(capsys, tmp_path):
