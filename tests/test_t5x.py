@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -59,9 +60,10 @@ def test_trains_resumes_evaluates_and_infers(tmp_path):
     (scores,) = (tmp_path / "infer").glob("*-score.jsonl-00000-of-00001")
     nats = -sum(json.loads(line)["score"] for line in scores.read_text().splitlines())
     examples = len(scores.read_text().splitlines())
-    # Two ways through T5X to the same number: an untrained byte model is worse than uniform.
+    # Two ways through T5X to the same number; four steps on text that repeats beat uniform.
     per_token = json.loads(metrics.read_text().splitlines()[-1])["nats_per_token"]
-    assert per_token == pytest.approx(nats / (32 * examples), rel=1e-5) and 2 < per_token < 12
+    assert per_token == pytest.approx(nats / (32 * examples), rel=1e-5)
+    assert 0 < per_token < math.log(259)
 
 
 @pytest.mark.skipif(HAS_T5X is not None, reason="T5X is here")
