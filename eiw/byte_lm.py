@@ -3,9 +3,9 @@
 Floating-point sums depend on the shapes that a program is compiled for: with another number of
 rows or slots, or a parallel pass over whole texts, some of a softmax's last bits differ, some
 integers of the CDFs with them, and a decoder then reads rubbish. So M1 runs through ONE program:
-one symbol for each of a fixed number of rows, over a cache of a fixed number of slots. Fewer rows
-are filled up with dummies, more are run in turns, and a row's integers are a pure function of its
-prefix. They are those of this machine and this XLA: another device may round otherwise, which is
+one symbol for each of a fixed number of rows, over a cache of a fixed number of slots, each row at
+a position of its own. Fewer rows are filled up with dummies, more are run in turns, and a row's
+integers are a pure function of its prefix. They are those of this machine and this XLA: another device may round otherwise, which is
 why dictionaries are compiled once and shipped, and why M1 itself is not asked where one is.
 
 A prefix longer than the cache rolls on: each layer reads the last `context` symbols.
@@ -150,11 +150,7 @@ class ByteLM:
         symbols = np.asarray(symbols)
         if symbols.shape != (state.rows,):
             raise ValueError(f"{state.rows} rows take as many symbols, not {symbols.shape}.")
-        if symbols.size and (symbols.min() < 0 or symbols.max() >= self.alphabet_size):
-            raise ValueError(f"A symbol is outside 0..{self.alphabet_size - 1}.")
-        tokens = np.where(
-            symbols == vocab.EOS_SYMBOL, vocab.EOS_ID, symbols + vocab.NUM_SPECIAL_IDS
-        ).astype(np.int32)
+        tokens = self._tokens(symbols)
         if state.rows <= self._rows:
             return self._run(state, tokens)
         return self._run_in_turns(state, tokens)
@@ -183,6 +179,10 @@ class ByteLM:
             cache = {path: leaf[rows] for path, leaf in wide.items()}
         return _State(len(rows), state.length, cache)
 
+    def open_lanes(self, count: int) -> "_Lanes":
+        """See `lanes.open_lanes`: the same program on the same integers, rows in any order."""
+        return _Lanes(self, count)
+
     @functools.cached_property
     def _params(self) -> dict:
         return jax.device_put(traverse_util.unflatten_dict(self._contents.arrays, sep="/"))
@@ -203,11 +203,19 @@ class ByteLM:
             if path[-1] in kv_cache.SLOT_AXES
         }
 
+    def _tokens(self, symbols: np.ndarray) -> np.ndarray:
+        if symbols.size and (symbols.min() < 0 or symbols.max() >= self.alphabet_size):
+            raise ValueError(f"A symbol is outside 0..{self.alphabet_size - 1}.")
+        return np.where(
+            symbols == vocab.EOS_SYMBOL, vocab.EOS_ID, symbols + vocab.NUM_SPECIAL_IDS
+        ).astype(np.int32)
+
     def _run(self, state: _State, tokens: np.ndarray) -> tuple[_State, np.ndarray]:
         """One turn of the program: at most its number of rows."""
         filled = np.full(self._rows, vocab.PAD_ID, np.int32)
         filled[: len(tokens)] = tokens
-        cache, cdfs = _step(self._model, self._params, state.cache, np.int32(state.length), filled)
+        lengths = np.full(self._rows, state.length, np.int32)
+        cache, cdfs = _step(self._model, self._params, state.cache, lengths, filled)
         return _State(state.rows, state.length + 1, cache), np.asarray(cdfs)[: state.rows]
 
     def _run_in_turns(self, state: _State, tokens: np.ndarray) -> tuple[_State, np.ndarray]:
@@ -234,6 +242,49 @@ class ByteLM:
         # Powers of two: each number of slots is a program of its own to copy them.
         slots = min(1 << (length - 1).bit_length(), self._context)
         return jax.tree.map(np.asarray, _read_slots(cache, slots))
+
+
+class _Lanes:
+    """Rows of the program, each at a position of its own; more of them in groups.
+
+    A row that is not fed reads padding. That leaves no trace: its keys go to the slot of the row's
+    next token, and give way to that token's before anything reads them.
+    """
+
+    def __init__(self, model: ByteLM, count: int) -> None:
+        self._model = model
+        num_groups = -(-count // model._rows)
+        self._caches = [model._empty_cache() for _ in range(num_groups)]
+        self._lengths = [np.zeros(model._rows, np.int32)] * num_groups
+
+    def feed(self, lanes: np.ndarray, symbols: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+        model = self._model
+        cdfs = np.empty((len(lanes), model.alphabet_size + 1), np.uint32)
+        tokens = model._tokens(np.asarray(symbols))
+        groups, rows = np.divmod(lanes, model._rows)
+        for group in np.unique(groups):
+            mine = np.flatnonzero(groups == group)
+            begins = rows[mine[fresh[mine]]]
+            if len(begins):
+                self._begin(group, begins)
+            filled = np.full(model._rows, vocab.PAD_ID, np.int32)
+            filled[rows[mine]] = tokens[mine]
+            self._caches[group], new = _step(
+                model._model, model._params, self._caches[group], self._lengths[group], filled
+            )
+            # A new array: the program may still be reading the old one.
+            grown = np.bincount(rows[mine], minlength=model._rows).astype(np.int32)
+            self._lengths[group] = self._lengths[group] + grown
+            cdfs[mine] = np.asarray(new)[rows[mine]]
+        return cdfs
+
+    def _begin(self, group: int, rows: np.ndarray) -> None:
+        """Puts rows behind the token that begins every text."""
+        first, _ = self._model._first
+        is_fresh = np.zeros(self._model._rows, bool)
+        is_fresh[rows] = True
+        self._caches[group] = _write_first_slot(self._caches[group], first.cache, is_fresh)
+        self._lengths[group] = np.where(is_fresh, np.int32(first.length), self._lengths[group])
 
 
 def export(
@@ -278,10 +329,10 @@ def _checked(params: dict, model: decoder.Decoder) -> dict[str, np.ndarray]:
 
 @functools.partial(jax.jit, static_argnames="model", donate_argnames="cache")
 def _step(
-    model: decoder.Decoder, params: dict, cache: _Cache, length: jax.Array, tokens_B: jax.Array
+    model: decoder.Decoder, params: dict, cache: _Cache, lengths_B: jax.Array, tokens_B: jax.Array
 ) -> tuple[_Cache, jax.Array]:
     """The one program: reads a token a row, returns the cache and uint32[B, 258] CDFs."""
-    positions = {(*path[:-1], "cache_index"): length for path in cache}
+    positions = {(*path[:-1], "cache_index"): lengths_B for path in cache}
     variables = {"params": params, "cache": traverse_util.unflatten_dict(cache | positions)}
     tokens_B1 = tokens_B[:, None]
     logits_B1V, new = model.apply(variables, tokens_B1, tokens_B1, decode=True, mutable=["cache"])
@@ -324,6 +375,20 @@ def _write_slots(cache: _Cache, part: _Cache) -> _Cache:
         path: jax.lax.dynamic_update_slice(leaf, part[path], (0,) * leaf.ndim)
         for path, leaf in cache.items()
     }
+
+
+@functools.partial(jax.jit, donate_argnames="cache")
+def _write_first_slot(cache: _Cache, first: _Cache, is_fresh_B: jax.Array) -> _Cache:
+    """`cache` with the first slot of some rows replaced by that of `first`'s row 0."""
+
+    def write(path: tuple[str, ...], leaf: jax.Array) -> jax.Array:
+        axis = kv_cache.SLOT_AXES[path[-1]]
+        new = jax.lax.slice_in_dim(first[path][:1], 0, 1, axis=axis)
+        old = jax.lax.slice_in_dim(leaf, 0, 1, axis=axis)
+        chosen = jnp.where(is_fresh_B[:, None, None, None], jnp.broadcast_to(new, old.shape), old)
+        return jax.lax.dynamic_update_slice_in_dim(leaf, chosen, 0, axis=axis)
+
+    return {path: write(path, leaf) for path, leaf in cache.items()}
 
 
 @functools.partial(jax.jit, static_argnames="slots")
