@@ -5,14 +5,16 @@ rows or slots, or a parallel pass over whole texts, some of a softmax's last bit
 integers of the CDFs with them, and a decoder then reads rubbish. So M1 runs through ONE program:
 one symbol for each of a fixed number of rows, over a cache of a fixed number of slots, each row at
 a position of its own. Fewer rows are filled up with dummies, more are run in turns, and a row's
-integers are a pure function of its prefix. They are those of this machine and this XLA: another device may round otherwise, which is
-why dictionaries are compiled once and shipped, and why M1 itself is not asked where one is.
+integers are a pure function of its prefix. They are those of this machine and this XLA: another
+device may round otherwise, which is why dictionaries are compiled once and shipped, and why M1
+itself is not asked where one is.
 
 A prefix longer than the cache rolls on: each layer reads the last `context` symbols.
 """
 
 import dataclasses
 import functools
+import hashlib
 import pathlib
 from typing import Any
 
@@ -32,6 +34,9 @@ ROWS = 64
 CONTEXT = 64
 
 _FORMAT_VERSION = 1
+# Symbols that each row reads to tell one backend from another. Where one of them differs at all, it
+# is in about every hundredth row.
+_DIGEST_STEPS = 8
 _VOCAB_SIZE = vocab.NUM_SPECIAL_IDS + vocab.NUM_BYTES
 
 # Leaves of all layers by path, without the positions: all rows of a state stand at one position,
@@ -127,6 +132,21 @@ class ByteLM:
     def save(self, folder: pathlib.Path) -> None:
         """Writes the model into a folder that exists."""
         array_folder.write_contents(folder, byte_model.HEADER_NAME, self._contents)
+
+    @functools.cached_property
+    def backend(self) -> str:
+        """Where the program runs, and a digest of integers that it gave: see `ByteModel`.
+
+        Names do not tell two CPUs apart that sum in another order; the digest does.
+        """
+        digest = hashlib.sha256()
+        rows = np.arange(self._rows)
+        state, _ = self.start(self._rows)
+        for step in range(_DIGEST_STEPS):
+            state, cdfs = self.advance(state, (rows * rows + 31 * step) % self.alphabet_size)
+            digest.update(cdfs.astype("<u4").tobytes())
+        device = jax.devices()[0].device_kind
+        return f"{device}, jax {jax.__version__}, integers {digest.hexdigest()[:16]}"
 
     def start(self, rows: int) -> tuple[_State, np.ndarray]:
         """The state of `rows` empty prefixes and their CDFs, uint32[rows, 258]."""

@@ -44,6 +44,7 @@ class NgramByteModel:
     """
 
     kind = "ngram"
+    backend = ""
     alphabet_size = vocab.ALPHABET_SIZE
 
     def __init__(
