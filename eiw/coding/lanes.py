@@ -31,7 +31,7 @@ class Lanes(Protocol):
 def open_lanes(model: byte_model.ByteModel, count: int) -> Lanes:
     """`count` lanes with empty prefixes.
 
-    A network has its own, which fill the rows of its program; other models have a state for each.
+    Models that gain from it have their own; others have a state of one row for each.
     """
     opener = getattr(model, "open_lanes", None)
     return _SeparateLanes(model, count) if opener is None else opener(count)

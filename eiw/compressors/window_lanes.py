@@ -8,8 +8,8 @@ then M1 reads one symbol for all lanes. Codes do not depend on how texts are cut
   - Encoding: a piece begins at a guess. Where M1 is reset, the windows that follow are a function
     of the text from there on and of nothing else, so two walks that meet at one such place go on
     alike: the one that comes later stops there. In the end the walk from the text's beginning is
-    put together from the pieces that it meets. Walks from wrong guesses soon fall in with it, a
-    few windows on; what they found before that is thrown away.
+    put together from the pieces that it meets. A walk from a wrong guess falls in with it after
+    about as many windows as a window has bytes; what it found before that is thrown away.
 
 Where M1 is never reset, a text is one piece.
 """
@@ -28,8 +28,9 @@ from eiw.compressors import window_format, window_walk
 _LANES = 64
 # Windows that a lane finds before they are taken from it.
 _LOG = 512
-# Pieces: shorter ones fill the lanes, longer ones meet less often.
-_MIN_PIECE_BYTES, _MAX_PIECE_BYTES = 256, 1 << 14
+# A text that is alone is cut until all lanes are busy, whatever walks from guesses find in vain: a
+# network takes its time whether all of its rows are used or one. Much text is cut into few pieces.
+_MIN_PIECE_BYTES, _MAX_PIECE_BYTES = 64, 1 << 14
 _MIN_PIECE_WINDOWS, _MAX_PIECE_WINDOWS = 16, 1 << 11
 # Texts that are encoded at the same time have this many bytes in all, or are one.
 _SLAB_BYTES = 1 << 24

@@ -52,7 +52,7 @@ def lazy(ngrams):
 def any_text(text):
     """Prose cut anywhere, any bytes, and both, one after the other."""
     places = st.integers(0, len(text) - 1)
-    prose = st.builds(lambda first, size: text[first : first + size], places, st.integers(0, 60))
+    prose = st.builds(lambda first, size: text[first : first + size], places, st.integers(0, 40))
     return st.lists(prose | st.binary(max_size=20), max_size=4).map(b"".join)
 
 
@@ -61,7 +61,7 @@ def same_codes(one, other):
 
 
 @each_form
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_codes_of_the_reference(lazy, ngrams, text, form, data):
     texts = data.draw(st.lists(any_text(text), max_size=4))
@@ -73,7 +73,7 @@ def test_codes_of_the_reference(lazy, ngrams, text, form, data):
     assert lazy[form].decode_batch(codes) == texts or not lazy[form].lossless
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_random_models_and_settings(random_byte_model, data):
     # Wider alphabets and finer CDFs than whole tries can be enumerated for.
@@ -117,7 +117,7 @@ def decoded(windows, codes):
 
 
 def test_codes_of_the_compiled_dictionary(lazy, ngrams, text):
-    texts = [text[:2000], text[77:1500], b"", np.random.default_rng(0).bytes(500)]
+    texts = [text[:900], text[77:700], b"", np.random.default_rng(0).bytes(300)]
     for window_end in ("exact", "greedy", "delay"):
         compiled = window_dictionary.compile_windows(ngrams, dense=False, window_end=window_end)
         windows = lazy_windows.LazyWindows(ngrams, 16, window_end=window_end)
@@ -130,8 +130,8 @@ def test_codes_of_the_compiled_dictionary(lazy, ngrams, text):
 def test_long_texts_in_pieces(lazy, text, form):
     # Many pieces each, of which every one begins at a guess; in every order and company.
     generator = np.random.default_rng(0)
-    mixed = text[:3000] + generator.bytes(2000) + b"\0" * 3000 + text[5:4000]
-    texts = [mixed, mixed[1:], text, b"", b"x", generator.bytes(5000)]
+    mixed = text[:900] + generator.bytes(100) + b"\0" * 200 + text[5:400]
+    texts = [mixed, mixed[1:], text[:900], b"", b"x", generator.bytes(300)]
     codes = lazy[form].encode_batch(texts)
     assert lazy[form].decode_batch(codes) == texts
     assert same_codes(lazy[form].encode_batch(texts[::-1])[::-1], codes)
@@ -142,7 +142,7 @@ def test_long_texts_in_pieces(lazy, text, form):
 
 @each_lossless_form
 def test_pieces_do_not_show(ngrams, text, form, monkeypatch):
-    data = text[:2500] + np.random.default_rng(1).bytes(500)
+    data = text[:600] + np.random.default_rng(1).bytes(60)
     whole = reference_of(ngrams, form).encode(data)
     monkeypatch.setattr(window_lanes, "_MIN_PIECE_BYTES", 7)
     monkeypatch.setattr(window_lanes, "_MIN_PIECE_WINDOWS", 1)
@@ -187,31 +187,31 @@ def test_the_trie_is_shared_and_bounded(ngrams, text):
     assert roomy.num_nodes == known
 
 
-class CountingModel:
-    """Counts the rows that a byte model is asked for."""
+class CountingModel(byte_model.StaticByteModel):
+    """Counts the rows that it is asked for."""
 
-    def __init__(self, model):
-        self._model = model
-        self.rows = 0
-
-    def __getattr__(self, name):
-        return getattr(self._model, name)
+    rows = 0
 
     def advance(self, state, symbols):
         self.rows += len(symbols)
-        return self._model.advance(state, symbols)
+        return super().advance(state, symbols)
 
 
-def test_m1_reads_each_byte_about_once(ngrams, text):
-    model = CountingModel(ngrams)
+def test_m1_reads_each_byte_about_once(text):
+    model = CountingModel(np.bincount(np.frombuffer(text, np.uint8), minlength=256))
     data = np.random.default_rng(0).permutation(np.frombuffer(text, np.uint8)).tobytes()
     lazy_windows.LazyWindows(model, 64, reset_every=0).encode(data)
     assert model.rows == len(data)
     model.rows = 0
-    windows = lazy_windows.LazyWindows(model, 64)
+    windows = lazy_windows.LazyWindows(model, 24, max_nodes=1)
     codes = windows.encode(data)
     # Walks from wrong guesses, and bytes that a text without a code gives back.
-    assert model.rows < 1.3 * len(data)
+    assert model.rows < 1.5 * len(data)
+    model.rows = 0
+    assert windows.decode(codes) == data
+    assert model.rows == len(data)
+    windows = lazy_windows.LazyWindows(model, 24)
+    windows.encode(data)
     model.rows = 0
     assert windows.decode(codes) == data
     windows.encode(data)
@@ -221,13 +221,14 @@ def test_m1_reads_each_byte_about_once(ngrams, text):
 @each_form
 def test_damaged_codes(lazy, text, form):
     windows = lazy[form]
+    reference = reference_of(windows._model, form)
     codes = windows.encode(text[:80])
     generator = np.random.default_rng(0)
-    for place in generator.integers(0, len(codes), 12):
+    for place in generator.integers(0, len(codes), 5):
         damaged = codes.copy()
         damaged[place] ^= 1 << int(generator.integers(windows.format.token_bits))
-        found = decoded(windows, damaged)
-        assert found is None or (found != text[:80] or not windows.lossless)
+        # Perhaps the same text's: it can own more than one cell.
+        assert decoded(windows, damaged) == decoded(reference, damaged)
     for length in range(len(codes)):
         # Whole windows that are missing leave no trace; parts of windows do.
         found = decoded(windows, codes[:length])
@@ -239,7 +240,8 @@ def test_damaged_codes(lazy, text, form):
 
 
 @each_form
-@given(seed=st.integers(0, 2**32 - 1), length=st.integers(0, 30))
+@settings(max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1), length=st.integers(0, 20))
 def test_foreign_codes(lazy, ngrams, form, seed, length):
     codes = np.random.default_rng(seed).integers(0, lazy[form].vocab_size, length)
     assert decoded(lazy[form], codes) == decoded(reference_of(ngrams, form), codes)
@@ -292,7 +294,8 @@ def test_names(lazy):
         "24_16_reset2_delay": ("equal_info_b24_v65k_reset2_delay", "reset2_delay"),
     } == {form: (windows.name, windows.variant) for form, windows in lazy.items()}
     fingerprints = {windows.fingerprint for windows in lazy.values()}
-    assert len(fingerprints) == len(FORMS)
+    # How much is remembered decides no codes.
+    assert len(fingerprints) == len(FORMS) - 1
 
 
 def test_threads_take_turns(ngrams, text):
