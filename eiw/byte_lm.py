@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from eiw import atomic, errors, vocab
+from eiw import atomic, byte_lm_lanes, errors, vocab
 from eiw.coding import array_folder, byte_model, cdf
 from eiw.models import decoder, kv_cache, layer_stacking
 from eiw.models.config import DecoderConfig
@@ -199,9 +199,17 @@ class ByteLM:
             cache = {path: leaf[rows] for path, leaf in wide.items()}
         return _State(len(rows), state.length, cache)
 
-    def open_lanes(self, count: int) -> "_Lanes":
+    def open_lanes(self, count: int) -> byte_lm_lanes.NetworkLanes:
         """See `lanes.open_lanes`: the same program on the same integers, rows in any order."""
-        return _Lanes(self, count)
+        return byte_lm_lanes.NetworkLanes(
+            count,
+            self._rows,
+            self._context,
+            functools.partial(_step, self._model, self._params),
+            self._empty_cache,
+            self._first[0].cache,
+            self._tokens,
+        )
 
     @functools.cached_property
     def _params(self) -> dict:
@@ -262,49 +270,6 @@ class ByteLM:
         # Powers of two: each number of slots is a program of its own to copy them.
         slots = min(1 << (length - 1).bit_length(), self._context)
         return jax.tree.map(np.asarray, _read_slots(cache, slots))
-
-
-class _Lanes:
-    """Rows of the program, each at a position of its own; more of them in groups.
-
-    A row that is not fed reads padding. That leaves no trace: its keys go to the slot of the row's
-    next token, and give way to that token's before anything reads them.
-    """
-
-    def __init__(self, model: ByteLM, count: int) -> None:
-        self._model = model
-        num_groups = -(-count // model._rows)
-        self._caches = [model._empty_cache() for _ in range(num_groups)]
-        self._lengths = [np.zeros(model._rows, np.int32)] * num_groups
-
-    def feed(self, lanes: np.ndarray, symbols: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-        model = self._model
-        cdfs = np.empty((len(lanes), model.alphabet_size + 1), np.uint32)
-        tokens = model._tokens(np.asarray(symbols))
-        groups, rows = np.divmod(lanes, model._rows)
-        for group in np.unique(groups):
-            mine = np.flatnonzero(groups == group)
-            begins = rows[mine[fresh[mine]]]
-            if len(begins):
-                self._begin(group, begins)
-            filled = np.full(model._rows, vocab.PAD_ID, np.int32)
-            filled[rows[mine]] = tokens[mine]
-            self._caches[group], new = _step(
-                model._model, model._params, self._caches[group], self._lengths[group], filled
-            )
-            # A new array: the program may still be reading the old one.
-            grown = np.bincount(rows[mine], minlength=model._rows).astype(np.int32)
-            self._lengths[group] = self._lengths[group] + grown
-            cdfs[mine] = np.asarray(new)[rows[mine]]
-        return cdfs
-
-    def _begin(self, group: int, rows: np.ndarray) -> None:
-        """Puts rows behind the token that begins every text."""
-        first, _ = self._model._first
-        is_fresh = np.zeros(self._model._rows, bool)
-        is_fresh[rows] = True
-        self._caches[group] = _write_first_slot(self._caches[group], first.cache, is_fresh)
-        self._lengths[group] = np.where(is_fresh, np.int32(first.length), self._lengths[group])
 
 
 def export(
@@ -395,20 +360,6 @@ def _write_slots(cache: _Cache, part: _Cache) -> _Cache:
         path: jax.lax.dynamic_update_slice(leaf, part[path], (0,) * leaf.ndim)
         for path, leaf in cache.items()
     }
-
-
-@functools.partial(jax.jit, donate_argnames="cache")
-def _write_first_slot(cache: _Cache, first: _Cache, is_fresh_B: jax.Array) -> _Cache:
-    """`cache` with the first slot of some rows replaced by that of `first`'s row 0."""
-
-    def write(path: tuple[str, ...], leaf: jax.Array) -> jax.Array:
-        axis = kv_cache.SLOT_AXES[path[-1]]
-        new = jax.lax.slice_in_dim(first[path][:1], 0, 1, axis=axis)
-        old = jax.lax.slice_in_dim(leaf, 0, 1, axis=axis)
-        chosen = jnp.where(is_fresh_B[:, None, None, None], jnp.broadcast_to(new, old.shape), old)
-        return jax.lax.dynamic_update_slice_in_dim(leaf, chosen, 0, axis=axis)
-
-    return {path: write(path, leaf) for path, leaf in cache.items()}
 
 
 @functools.partial(jax.jit, static_argnames="slots")

@@ -8,6 +8,7 @@ from typing import ClassVar
 from eiw import byte_lm
 from eiw.compressors import (
     base,
+    lazy_windows,
     neural_ac,
     parse,
     raw_bytes,
@@ -105,31 +106,72 @@ class AC(Recipe):
 
 @dataclasses.dataclass(frozen=True)
 class EqualInfoAC(Recipe):
-    """Exact Equal-Info Windows, compiled: M1 runs here and never again (paper, 3.3)."""
+    """Equal-Info Windows (paper, 3.3).
+
+    Those of up to 16 bits are compiled: M1 runs here and never again. For wider ones, and where M1
+    keeps its context over windows, it runs whenever they are made.
+    """
 
     window_bits: int = 16
+    token_bits: int = 16
     dense: bool = True
-    """Number the codes that exist; else leave all 2^window_bits, as the paper does."""
+    """Where a token is a whole compiled window, number the codes that exist; else leave all
+    2^window_bits, as the paper does."""
     own_cell: str = "smallest"
     """Which of a text's cells names it: `smallest`, or `roundest` (most trailing zeros)."""
+    window_end: str = "exact"
+    """`exact`; or the paper's own, which lose text (`greedy`) or compress less (`delay`)."""
+    reset_every: int = 1
+    """M1 begins afresh with every n-th window; 0: with each text alone (paper, A.2)."""
+    context: int = 64
+    """Symbols that M1 sees; more than a window of 128 bits has, few are longer."""
 
     reads_m1 = True
 
     @property
     def name(self) -> str:
-        return f"equal_info_b{self.window_bits}_v{_thousands(2**self.window_bits)}"
+        size = f"v{_thousands(2**self.token_bits)}"
+        return "_".join([f"equal_info_b{self.window_bits}_{size}", *self._differences])
 
     @property
     def label(self) -> str:
-        return f"EqualInfoAC[b={self.window_bits}, v={_thousands(2**self.window_bits)}]"
+        size = f"v={_thousands(2**self.token_bits)}"
+        return f"EqualInfoAC[{', '.join([f'b={self.window_bits}', size, *self._differences])}]"
 
     def build(self, text: corpus.Split, m1_folder: pathlib.Path) -> base.Compressor:
         del text
-        return window_dictionary.compile_windows(
-            byte_lm.ByteLM.load(m1_folder),
-            window_bits=self.window_bits,
-            dense=self.dense,
-            own_cell=self.own_cell,
+        m1 = byte_lm.ByteLM.load(m1_folder, context=self.context)
+        settings = {"own_cell": self.own_cell, "window_end": self.window_end}
+        if self._is_compiled:
+            return window_dictionary.compile_windows(
+                m1, self.window_bits, self.token_bits, dense=self._is_dense, **settings
+            )
+        return lazy_windows.LazyWindows(
+            m1, self.window_bits, self.token_bits, reset_every=self.reset_every, **settings
+        )
+
+    @property
+    def _is_compiled(self) -> bool:
+        """Dictionaries grow with 2^window_bits, and know of no window but their own."""
+        whole_tokens = self.window_bits % self.token_bits == 0
+        return self.window_bits <= 16 and whole_tokens and self.reset_every == 1
+
+    @property
+    def _is_dense(self) -> bool:
+        return self.dense and self.token_bits == self.window_bits
+
+    @property
+    def _differences(self) -> list[str]:
+        """What sets this recipe apart from the plain one of its sizes."""
+        return list(
+            filter(
+                None,
+                [
+                    "" if self.own_cell == "smallest" else self.own_cell,
+                    "" if self.reset_every == 1 else f"reset{self.reset_every}",
+                    "" if self.window_end == "exact" else self.window_end,
+                ],
+            )
         )
 
 

@@ -13,7 +13,17 @@ from eiw.coding import byte_model
 
 
 class Lanes(Protocol):
-    """A number of lanes, each with a prefix of its own; see `open_lanes`."""
+    """A number of lanes, each with a prefix of its own; see `open_lanes`.
+
+    Attributes:
+      bank_entries: prefixes that can be kept to go on from; 0 for none, and then `keep` and
+        `resume` are not there. An entry says what its last symbol adds: a prefix needs the entries
+        of all its beginnings.
+      bank_depth: symbols of such a prefix at most.
+    """
+
+    bank_entries: int
+    bank_depth: int
 
     def feed(self, lanes: np.ndarray, symbols: np.ndarray, fresh: np.ndarray) -> np.ndarray:
         """Appends one symbol to the prefixes of some lanes.
@@ -25,6 +35,15 @@ class Lanes(Protocol):
 
         Returns:
           uint32[n, A + 1], the CDFs of the next symbols.
+        """
+
+    def keep(self, lanes: np.ndarray, entries: np.ndarray) -> None:
+        """Writes the last symbols of some lanes to entries int64[n], each once."""
+
+    def resume(self, lanes: np.ndarray, entries: np.ndarray, counts: np.ndarray) -> None:
+        """Puts some lanes behind prefixes of `counts` symbols, int64[n], at least one.
+
+        `entries` are those of their beginnings, int64[n, bank_depth], the shortest first.
         """
 
 
@@ -39,6 +58,8 @@ def open_lanes(model: byte_model.ByteModel, count: int) -> Lanes:
 
 class _SeparateLanes:
     """Lanes with a state of one row each, for models to which the number of rows is nothing."""
+
+    bank_entries = bank_depth = 0
 
     def __init__(self, model: byte_model.ByteModel, count: int) -> None:
         self._model = model

@@ -139,6 +139,8 @@ class NgramByteModel:
 class _Lanes:
     """Rows of which each has a length of its own; beyond the order, length makes no difference."""
 
+    bank_entries = bank_depth = 0
+
     def __init__(self, model: NgramByteModel, count: int) -> None:
         self._model = model
         self._history = np.zeros(count, np.uint64)

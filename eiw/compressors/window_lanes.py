@@ -80,6 +80,9 @@ class WindowLanes:
         self._counters = np.zeros((_LANES, window_walk.NUM_COUNTERS), np.int64)
         self._wide = np.zeros((_LANES, window_walk.NUM_WIDE, self.num_limbs), np.uint64)
         self._m1: lanes.Lanes | None = None
+        # Nodes that M1 can go on from, by their number; see `lanes.Lanes`.
+        self._entries = np.full(len(self._pool.parents), -1, np.int32)
+        self._num_kept = 0
 
     @property
     def num_nodes(self) -> int:
@@ -148,10 +151,40 @@ class WindowLanes:
                     del running[lane]
                     free.append(lane)
             if not len(rest):
-                fed = self._counters[numbers, window_walk.FED]
-                fresh = fed == self._counters[numbers, window_walk.BASE]
-                cdfs = self._m1.feed(numbers, symbols_at(numbers, fed), fresh)
-                window_walk.store(self._rules, self._pool, numbers, self._counters, cdfs)
+                self._feed(numbers, symbols_at)
+
+    def _feed(
+        self, numbers: np.ndarray, symbols_at: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    ) -> None:
+        """M1 reads a symbol in each lane."""
+        counters, bank_entries = self._counters, self._m1.bank_entries
+        has_bank = bank_entries > 0 and self._rules.reset_every == 1
+        fresh = counters[numbers, window_walk.FED] == counters[numbers, window_walk.BASE]
+        if has_bank:
+            begins = numbers[fresh]
+            entries = np.full((len(begins), self._m1.bank_depth), -1, np.int64)
+            counts = window_walk.paths(self._pool, begins, counters, self._entries, entries)
+            if counts.any():
+                resumed = np.flatnonzero(counts)
+                self._m1.resume(begins[resumed], entries[resumed], counts[resumed])
+                counters[begins, window_walk.FED] += counts
+                fresh[fresh] = counts == 0
+        fed = counters[numbers, window_walk.FED]
+        symbols = symbols_at(numbers, fed)
+        cdfs = self._m1.feed(numbers, symbols, fresh)
+        nodes = window_walk.store(self._rules, self._pool, numbers, counters, symbols, cdfs)
+        if has_bank:
+            depths = fed + 1 - counters[numbers, window_walk.BASE]
+            is_new = (nodes >= 0) & (depths <= self._m1.bank_depth)
+            is_new[is_new] = self._entries[nodes[is_new]] < 0
+            # Two lanes can have the same prefix; one of them is enough.
+            _, first = np.unique(nodes[is_new], return_index=True)
+            new = np.flatnonzero(is_new)[first][: bank_entries - self._num_kept]
+            if len(new):
+                places = self._num_kept + np.arange(len(new))
+                self._entries[nodes[new]] = places
+                self._num_kept += len(new)
+                self._m1.keep(numbers[new], places)
 
     def begin(self, lane: int, start: int, end: int, window: int) -> None:
         """Puts a lane before its first window, at a fresh M1."""

@@ -192,22 +192,76 @@ def _decode_lane(rules, pool, lane, counters, wide, text, cells):
 
 
 @jit.jit
-def store(rules, pool, lanes, counters, cdfs):
-    """Takes in CDFs that M1 gave after one more symbol, uint32[n, A + 1] of as many lanes.
+def store(rules, pool, lanes, counters, symbols, cdfs):
+    """Takes in what M1 gave after one more symbol: the nodes of these prefixes, int64[n], -1: none.
 
-    Those of prefixes that the trie knows are thrown away: M1 was only led past them.
+    CDFs of prefixes that the trie knows are thrown away: M1 was only led past them.
+
+    Args:
+      rules, pool, lanes, counters: as of `encode`.
+      symbols: int64[n].
+      cdfs: uint32[n, A + 1].
     """
+    nodes = np.full(len(lanes), -1, np.int64)
     for index, lane in enumerate(lanes):
         state = counters[lane]
         state[FED] += 1
         is_awaited = state[FED] == state[START] + state[DEPTH] + 1
-        if rules.reset_every == 1 and not is_awaited:
-            continue
         row = _row_after(pool, state, lane, state[FED])
-        pool.cdfs[row] = cdfs[index]
-        pool.notes[row] = _UNKNOWN
+        if rules.reset_every == 1 and state[ROW] < len(pool.parents):
+            if is_awaited:
+                nodes[index] = _add_node(pool, state[ROW], symbols[index], cdfs[index])
+            else:
+                nodes[index] = state[ROW]
+                for _ in range(state[START] + state[DEPTH] - state[FED]):
+                    nodes[index] = pool.parents[nodes[index]]
+            if nodes[index] >= 0:
+                continue
+        if rules.reset_every != 1 or is_awaited:
+            pool.cdfs[row] = cdfs[index]
+            pool.notes[row] = _UNKNOWN
         if is_awaited:
             state[ARRIVED] = row
+    return nodes
+
+
+@jit.jit
+def paths(pool, lanes, counters, entries, found):
+    """How far the prefixes of lanes can be resumed: int64[n] symbols.
+
+    Args:
+      pool, lanes, counters: as of `encode`.
+      entries: int32[nodes], which entry of a bank a node has, -1 for none.
+      found: int64[n, D], the entries of the prefixes' beginnings; written.
+    """
+    counts = np.zeros(len(lanes), np.int64)
+    for index, lane in enumerate(lanes):
+        state = counters[lane]
+        node, depth = state[ROW], state[DEPTH]
+        if node >= len(pool.parents):
+            continue
+        counts[index] = min(depth, found.shape[1])
+        while depth > 0:
+            if depth <= found.shape[1]:
+                found[index, depth - 1] = entries[node]
+                if entries[node] < 0:
+                    counts[index] = depth - 1
+            node, depth = np.int64(pool.parents[node]), depth - 1
+    return counts
+
+
+@jit.jit
+def _add_node(pool, parent, symbol, cdf):
+    """The child of a node, made if it is not there; -1 if there is no room."""
+    slot = _slot(pool, parent, symbol)
+    if pool.table[slot] < 0 and pool.size[0] < len(pool.parents):
+        node = pool.size[0]
+        pool.size[0] += 1
+        pool.cdfs[node] = cdf
+        pool.notes[node] = _UNKNOWN
+        pool.parents[node], pool.symbols[node] = parent, symbol
+        pool.table[slot] = node
+    return np.int64(pool.table[slot])
 
 
 @jit.jit
@@ -239,14 +293,6 @@ def _descend(rules, pool, counters, wide, lane, symbol):
         slot = _slot(pool, parent, symbol)
         if pool.table[slot] >= 0:
             row = np.int64(pool.table[slot])
-        elif row >= 0 and pool.size[0] < len(pool.parents):
-            node = pool.size[0]
-            pool.size[0] += 1
-            pool.cdfs[node] = pool.cdfs[row]
-            pool.notes[node] = _UNKNOWN
-            pool.parents[node], pool.symbols[node] = parent, symbol
-            pool.table[slot] = node
-            row = node
     if row < 0:
         return False
     counters[ROW], counters[ARRIVED] = row, -1
