@@ -3,16 +3,18 @@
 Floating-point sums depend on the shapes that a program is compiled for: with another number of
 rows or slots, or a parallel pass over whole texts, some of a softmax's last bits differ, some
 integers of the CDFs with them, and a decoder then reads rubbish. So M1 runs through ONE program:
-one symbol for each of a fixed number of rows, over a cache of a fixed number of slots. Fewer rows
-are filled up with dummies, more are run in turns, and a row's integers are a pure function of its
-prefix. They are those of this machine and this XLA: another device may round otherwise, which is
-why dictionaries are compiled once and shipped, and why M1 itself is not asked where one is.
+one symbol for each of a fixed number of rows, over a cache of a fixed number of slots, each row at
+a position of its own. Fewer rows are filled up with dummies, more are run in turns, and a row's
+integers are a pure function of its prefix. They are those of this machine and this XLA: another
+device may round otherwise, which is why dictionaries are compiled once and shipped, and why M1
+itself is not asked where one is.
 
 A prefix longer than the cache rolls on: each layer reads the last `context` symbols.
 """
 
 import dataclasses
 import functools
+import hashlib
 import pathlib
 from typing import Any
 
@@ -21,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from eiw import atomic, errors, vocab
+from eiw import atomic, byte_lm_lanes, errors, vocab
 from eiw.coding import array_folder, byte_model, cdf
 from eiw.models import decoder, flops, kv_cache, layer_stacking
 from eiw.models.config import DecoderConfig
@@ -32,6 +34,9 @@ ROWS = 64
 CONTEXT = 64
 
 _FORMAT_VERSION = 1
+# Symbols that each row reads to tell one backend from another. Where one of them differs at all, it
+# is in about every hundredth row.
+_DIGEST_STEPS = 8
 _VOCAB_SIZE = vocab.NUM_SPECIAL_IDS + vocab.NUM_BYTES
 
 # Leaves of all layers by path, without the positions: all rows of a state stand at one position,
@@ -134,6 +139,21 @@ class ByteLM:
         """Writes the model into a folder that exists."""
         array_folder.write_contents(folder, byte_model.HEADER_NAME, self._contents)
 
+    @functools.cached_property
+    def backend(self) -> str:
+        """Where the program runs, and a digest of integers that it gave: see `ByteModel`.
+
+        Names do not tell two CPUs apart that sum in another order; the digest does.
+        """
+        digest = hashlib.sha256()
+        rows = np.arange(self._rows)
+        state, _ = self.start(self._rows)
+        for step in range(_DIGEST_STEPS):
+            state, cdfs = self.advance(state, (rows * rows + 31 * step) % self.alphabet_size)
+            digest.update(cdfs.astype("<u4").tobytes())
+        device = jax.devices()[0].device_kind
+        return f"{device}, jax {jax.__version__}, integers {digest.hexdigest()[:16]}"
+
     def start(self, rows: int) -> tuple[_State, np.ndarray]:
         """The state of `rows` empty prefixes and their CDFs, uint32[rows, 258]."""
         first, cdfs = self._first
@@ -156,11 +176,7 @@ class ByteLM:
         symbols = np.asarray(symbols)
         if symbols.shape != (state.rows,):
             raise ValueError(f"{state.rows} rows take as many symbols, not {symbols.shape}.")
-        if symbols.size and (symbols.min() < 0 or symbols.max() >= self.alphabet_size):
-            raise ValueError(f"A symbol is outside 0..{self.alphabet_size - 1}.")
-        tokens = np.where(
-            symbols == vocab.EOS_SYMBOL, vocab.EOS_ID, symbols + vocab.NUM_SPECIAL_IDS
-        ).astype(np.int32)
+        tokens = self._tokens(symbols)
         if state.rows <= self._rows:
             return self._run(state, tokens)
         return self._run_in_turns(state, tokens)
@@ -189,6 +205,18 @@ class ByteLM:
             cache = {path: leaf[rows] for path, leaf in wide.items()}
         return _State(len(rows), state.length, cache)
 
+    def open_lanes(self, count: int) -> byte_lm_lanes.NetworkLanes:
+        """See `lanes.open_lanes`: the same program on the same integers, rows in any order."""
+        return byte_lm_lanes.NetworkLanes(
+            count,
+            self._rows,
+            self._context,
+            functools.partial(_step, self._model, self._params),
+            self._empty_cache,
+            self._first[0].cache,
+            self._tokens,
+        )
+
     @functools.cached_property
     def _params(self) -> dict:
         return jax.device_put(traverse_util.unflatten_dict(self._contents.arrays, sep="/"))
@@ -209,11 +237,19 @@ class ByteLM:
             if path[-1] in kv_cache.SLOT_AXES
         }
 
+    def _tokens(self, symbols: np.ndarray) -> np.ndarray:
+        if symbols.size and (symbols.min() < 0 or symbols.max() >= self.alphabet_size):
+            raise ValueError(f"A symbol is outside 0..{self.alphabet_size - 1}.")
+        return np.where(
+            symbols == vocab.EOS_SYMBOL, vocab.EOS_ID, symbols + vocab.NUM_SPECIAL_IDS
+        ).astype(np.int32)
+
     def _run(self, state: _State, tokens: np.ndarray) -> tuple[_State, np.ndarray]:
         """One turn of the program: at most its number of rows."""
         filled = np.full(self._rows, vocab.PAD_ID, np.int32)
         filled[: len(tokens)] = tokens
-        cache, cdfs = _step(self._model, self._params, state.cache, np.int32(state.length), filled)
+        lengths = np.full(self._rows, state.length, np.int32)
+        cache, cdfs = _step(self._model, self._params, state.cache, lengths, filled)
         return _State(state.rows, state.length + 1, cache), np.asarray(cdfs)[: state.rows]
 
     def _run_in_turns(self, state: _State, tokens: np.ndarray) -> tuple[_State, np.ndarray]:
@@ -284,10 +320,10 @@ def _checked(params: dict, model: decoder.Decoder) -> dict[str, np.ndarray]:
 
 @functools.partial(jax.jit, static_argnames="model", donate_argnames="cache")
 def _step(
-    model: decoder.Decoder, params: dict, cache: _Cache, length: jax.Array, tokens_B: jax.Array
+    model: decoder.Decoder, params: dict, cache: _Cache, lengths_B: jax.Array, tokens_B: jax.Array
 ) -> tuple[_Cache, jax.Array]:
     """The one program: reads a token a row, returns the cache and uint32[B, 258] CDFs."""
-    positions = {(*path[:-1], "cache_index"): length for path in cache}
+    positions = {(*path[:-1], "cache_index"): lengths_B for path in cache}
     variables = {"params": params, "cache": traverse_util.unflatten_dict(cache | positions)}
     tokens_B1 = tokens_B[:, None]
     logits_B1V, new = model.apply(variables, tokens_B1, tokens_B1, decode=True, mutable=["cache"])

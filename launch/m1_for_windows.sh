@@ -46,4 +46,4 @@ for start in w16:equal_info_b16_v65k t16:tunstall_v65k; do
     "--gin.crops.Crops.dictionary='$output/compressors/${start#*:}_a16'" "$@"
 done
 eiw evaluate compression --compressors "$output/compressors/*" --corpus "$output/tokens/corpus" \
-  --output "$output"
+  --eval_bytes=500_000 --output "$output"

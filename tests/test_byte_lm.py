@@ -207,3 +207,27 @@ def test_wrong_calls_are_refused():
             model().advance(state, np.full(3, symbol))
         with pytest.raises(IndexError, match="outside"):
             model().take(state, np.array([symbol]))
+
+
+def test_lanes_have_the_integers_of_states():
+    # More lanes than rows; each goes its own way, starts afresh now and then, and rolls.
+    generator = np.random.default_rng(4)
+    lanes = model().open_lanes(70)
+    prefixes = [[] for _ in range(70)]
+    known = {}
+    for _ in range(3 * CONTEXT):
+        chosen = generator.permutation(70)[: generator.integers(1, 71)]
+        symbols = generator.integers(0, vocab.ALPHABET_SIZE, len(chosen))
+        fresh = np.array([not prefixes[lane] or generator.random() < 0.05 for lane in chosen])
+        cdfs = lanes.feed(chosen, symbols, fresh)
+        for lane, symbol, is_fresh, row in zip(chosen, symbols, fresh, cdfs, strict=True):
+            prefixes[lane] = [*([] if is_fresh else prefixes[lane]), symbol]
+            known[tuple(prefixes[lane])] = row
+    by_length = {}
+    for prefix in known:
+        by_length.setdefault(len(prefix), []).append(prefix)
+    assert max(by_length) > CONTEXT
+    for prefixes_of_one in by_length.values():
+        _, expected = run(model(), np.array(prefixes_of_one))
+        found = np.stack([known[prefix] for prefix in prefixes_of_one])
+        np.testing.assert_array_equal(found, expected[:, -1])

@@ -27,12 +27,15 @@ class ByteModel(Protocol):
     Attributes:
       alphabet_size: A; 256, or 257 with EOS as the last symbol.
       precision: P; every CDF ends at 2^P.
-      fingerprint: sha256 of whatever decides the integers, 64 hex digits.
+      fingerprint: sha256 of whatever decides the integers, 64 hex digits; but for:
+      backend: what computes them, where that can make a difference: device, version, and a digest
+        of some of them. "" for integer arithmetic.
     """
 
     alphabet_size: int
     precision: int
     fingerprint: str
+    backend: str
 
     def start(self, rows: int) -> tuple[Any, np.ndarray]:
         """The state of `rows` empty prefixes and their CDFs, uint32[rows, A + 1]."""
@@ -61,6 +64,7 @@ class StaticByteModel:
     """
 
     kind = "static"
+    backend = ""
 
     def __init__(self, counts: np.ndarray, precision: int = cdf.PRECISION) -> None:
         counts = np.asarray(counts, np.int64)

@@ -44,6 +44,7 @@ class NgramByteModel:
     """
 
     kind = "ngram"
+    backend = ""
     alphabet_size = vocab.ALPHABET_SIZE
 
     def __init__(
@@ -117,6 +118,10 @@ class NgramByteModel:
     def take(self, state: tuple[np.ndarray, int], rows: np.ndarray) -> tuple[np.ndarray, int]:
         return state[0][rows], state[1]
 
+    def open_lanes(self, count: int) -> "_Lanes":
+        """See `lanes.open_lanes`."""
+        return _Lanes(self, count)
+
     def save(self, folder: pathlib.Path) -> None:
         array_folder.write_contents(folder, _HEADER_NAME, self._contents)
 
@@ -129,6 +134,28 @@ class NgramByteModel:
         weights = np.empty((len(history), self.alphabet_size), np.int64)
         _mix_orders(history, min(length, self._order), *self._model, weights)
         return cdf.cdf_from_weights(weights, self.precision)
+
+
+class _Lanes:
+    """Rows of which each has a length of its own; beyond the order, length makes no difference."""
+
+    bank_entries = bank_depth = 0
+
+    def __init__(self, model: NgramByteModel, count: int) -> None:
+        self._model = model
+        self._history = np.zeros(count, np.uint64)
+        self._lengths = np.zeros(count, np.int64)
+
+    def feed(self, lanes: np.ndarray, symbols: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+        cdfs = np.empty((len(lanes), self._model.alphabet_size + 1), np.uint32)
+        self._history[lanes[fresh]] = self._lengths[lanes[fresh]] = 0
+        lengths = self._lengths[lanes]
+        for length in np.unique(lengths):
+            rows = np.flatnonzero(lengths == length)
+            state = self._history[lanes[rows]], int(length)
+            (history, new_length), cdfs[rows] = self._model.advance(state, symbols[rows])
+            self._history[lanes[rows]], self._lengths[lanes[rows]] = history, new_length
+        return cdfs
 
 
 def _concatenate(documents: Iterable[bytes]) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ numba alone: no JAX, no TensorFlow, no SentencePiece.
 import importlib
 import os
 import pathlib
+from collections.abc import Collection
 
 from eiw import errors
 from eiw.coding import array_folder
@@ -22,6 +23,7 @@ _CLASSES = {
     "ans": ("ans", "ANS"),
     "equal_text": ("equal_text", "EqualText"),
     "equal_info": ("equal_info", "EqualInfoWindows"),
+    "lazy_windows": ("lazy_windows", "LazyWindows"),
     "tunstall": ("tunstall", "Tunstall"),
     "window_dictionary": ("window_dictionary", "WindowDictionary"),
 }
@@ -32,6 +34,7 @@ def load(
     *,
     expect_fingerprint: str | None = None,
     expect_m1_fingerprint: str | None = None,
+    allow_mismatch: Collection[str] = (),
 ) -> Compressor:
     """Opens a saved compressor.
 
@@ -39,10 +42,19 @@ def load(
       folder: what `Compressor.save` wrote.
       expect_fingerprint: refuse any other compressor; token files know the one that made them.
       expect_m1_fingerprint: refuse a compressor made with another M1.
+      allow_mismatch: what may differ for compressors that run M1: "m1", the M1 in the folder may
+        be another than the compressor was made with; "backend", M1 may have run on another device
+        or version of JAX. Codes made there may not decode here. The compressor that comes out has
+        the fingerprint of what it is, not of what was saved.
 
     Raises:
       ArtefactError: the folder is missing, damaged, foreign, or not what was expected.
+      InputError: an unknown mismatch is allowed.
     """
+    if unknown := sorted(set(allow_mismatch) - set(artefact.MISMATCHES)):
+        raise errors.InputError(
+            f"allow_mismatch knows {', '.join(artefact.MISMATCHES)}, not {', '.join(unknown)}."
+        )
     folder = pathlib.Path(folder)
     kind = array_folder.read_header(folder, artefact.HEADER_NAME)["kind"]
     if kind not in _CLASSES:
@@ -51,7 +63,7 @@ def load(
         )
     module, name = _CLASSES[kind]
     cls = getattr(importlib.import_module(f"eiw.compressors.{module}"), name)
-    compressor = cls.load(folder)
+    compressor = cls.load(folder, allow_mismatch) if cls.carries_m1 else cls.load(folder)
     _expect(folder, "compressor", compressor.fingerprint, expect_fingerprint)
     _expect(folder, "M1", compressor.m1_fingerprint, expect_m1_fingerprint)
     return compressor

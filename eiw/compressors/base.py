@@ -24,6 +24,8 @@ class Compressor(abc.ABC):
       method: the paper's name for the family, as in its tables ("EqualInfoAC").
       name: names one setting, usable as a folder and in a task ("equal_info_b16_v65k").
       variant: what differs from the default of `name`, "" for nothing.
+      carries_m1: whether a saved folder has a byte model in it; `load` then takes
+        `allow_mismatch`, see `artefact.read_byte_model`.
       vocab_size: number of codes.
       lossless: whether `decode(encode(data)) == data` for any bytes.
       m1_fingerprint: of the byte model that decided the codes, "" for none.
@@ -35,6 +37,7 @@ class Compressor(abc.ABC):
 
     kind: ClassVar[str]
     method: ClassVar[str]
+    carries_m1: ClassVar[bool] = False
     name: str
     variant: str = ""
     vocab_size: int

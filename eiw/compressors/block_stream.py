@@ -2,7 +2,7 @@
 
 import enum
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,6 +56,7 @@ class BlockStream(base.Compressor):
       InputError: other token_bits, or blocks of no bytes.
     """
 
+    carries_m1 = True
     coders: ClassVar[tuple[type, type]]
     short_name: ClassVar[str]
 
@@ -122,17 +123,17 @@ class BlockStream(base.Compressor):
         artefact.write_artefact(folder, self._contents, self._model)
 
     @classmethod
-    def load(cls, folder: pathlib.Path) -> "BlockStream":
-        config = dict(artefact.read_artefact(folder, cls.kind).config)
-        model = artefact.read_byte_model(folder, config.pop("m1_fingerprint"))
-        return cls(model, **config)
+    def load(cls, folder: pathlib.Path, allow_mismatch: Collection[str] = ()) -> "BlockStream":
+        config = artefact.read_artefact(folder, cls.kind).config
+        model = artefact.read_byte_model(folder, config, allow_mismatch)
+        return cls(model, **{name: config[name] for name in config if not name.startswith("m1_")})
 
     def _config(self) -> dict[str, Any]:
         """The constructor's arguments, the model by its fingerprint."""
         return {
             "token_bits": self._token_bits,
             "block_bytes": self._block_bytes,
-            "m1_fingerprint": self.m1_fingerprint,
+            **artefact.model_facts(self._model),
         }
 
     def _check_codes_eos(self) -> None:

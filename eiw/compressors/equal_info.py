@@ -21,7 +21,7 @@ Every cell belongs to one text, so any sequence of cells names one text, whateve
 """
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -37,11 +37,13 @@ class EqualInfoWindows(base.Compressor):
 
     Args:
       model: M1; a 257th symbol, EOS, is coded by `encode_symbols` only, and ends its window.
-      window_bits, own_cell, max_depth, window_end: see `WindowFormat`.
-      token_bits: default the window's bits, 16 at most.
+      window_bits, own_cell, max_depth, window_end, reset_every: see `WindowFormat`.
+      token_bits: default the window's bits, 16 at most. Windows follow one another bit by bit, so
+        a token can hold the end of one and the start of the next; zeros fill up the last token.
     """
 
     kind = "equal_info"
+    carries_m1 = True
     method = "EqualInfoAC"
     runs_m1 = True
 
@@ -54,6 +56,7 @@ class EqualInfoWindows(base.Compressor):
         own_cell: str = "smallest",
         max_depth: int = 1024,
         window_end: str = "exact",
+        reset_every: int = 1,
     ) -> None:
         self.format = window_format.WindowFormat(
             model.precision,
@@ -62,6 +65,7 @@ class EqualInfoWindows(base.Compressor):
             own_cell,
             max_depth,
             window_end,
+            reset_every,
         )
         self._model = model
         self.name = self.format.name
@@ -70,7 +74,7 @@ class EqualInfoWindows(base.Compressor):
         self.lossless = window_end != "greedy"
         self.window_bits = window_bits
         self.m1_fingerprint = model.fingerprint
-        config = self.format.to_config() | {"m1_fingerprint": model.fingerprint}
+        config = self.format.to_config() | artefact.model_facts(model)
         self._contents = artefact.artefact_contents(self.kind, config, {})
 
     @property
@@ -79,39 +83,37 @@ class EqualInfoWindows(base.Compressor):
 
     def encode_symbols(self, symbols: Sequence[int]) -> list[int]:
         """The windows of a text of symbols: one cell of W bits each."""
-        cells, start = [], 0
+        cells, start, context = [], 0, None
         while start < len(symbols):
-            cell, length = self._next_window(symbols, start)
+            cell, node = self._next_window(symbols, start, context)
             cells.append(cell)
-            start += length
+            start += node.depth
+            context = self._context_after(node, len(cells))
         return cells
 
-    def decode_cell(self, cell: int) -> list[int]:
-        """The symbols that a window of W bits stands for.
+    def decode_cells(self, cells: Sequence[int]) -> list[int]:
+        """The symbols that windows of W bits stand for.
 
         Raises:
           InputError: no text has this code, as greedy and delayed windows do not use all.
         """
-        if self.format.window_end != "exact":
-            root = window_node.root_node(self._model, self.format)
-            return padded_windows.decode_cell(root, cell, self.format.window_end)
-        node, symbols = window_node.root_node(self._model, self.format), []
-        while cell != node.reserved_by_itself:
-            symbol = node.symbol_enclosing(cell)
-            if symbol is None:
-                break
-            node = node.child(symbol)
-            symbols.append(symbol)
+        symbols, context = [], None
+        for count, cell in enumerate(cells, start=1):
+            text, node = self._decode_window(cell, context)
+            symbols += text
+            context = self._context_after(node, count)
         return symbols
 
     def count_lost(self, text: bytes) -> tuple[int, int]:
         """How many windows of `text` decode to something else, and how many there are."""
-        start, num_lost, num_windows = 0, 0, 0
+        start, num_lost, num_windows, context = 0, 0, 0, None
         while start < len(text):
-            cell, length = self._next_window(text, start)
-            num_lost += bytes(self.decode_cell(cell)) != text[start : start + length]
+            cell, node = self._next_window(text, start, context)
+            symbols, _ = self._decode_window(cell, context)
+            num_lost += bytes(symbols) != text[start : start + node.depth]
             num_windows += 1
-            start += length
+            start += node.depth
+            context = self._context_after(node, num_windows)
         return num_lost, num_windows
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
@@ -124,30 +126,57 @@ class EqualInfoWindows(base.Compressor):
         artefact.write_artefact(folder, self._contents, self._model)
 
     @classmethod
-    def load(cls, folder: pathlib.Path) -> "EqualInfoWindows":
+    def load(cls, folder: pathlib.Path, allow_mismatch: Collection[str] = ()) -> "EqualInfoWindows":
         config = artefact.read_artefact(folder, cls.kind).config
         settings = window_format.WindowFormat.from_config(config)
         return cls(
-            artefact.read_byte_model(folder, config["m1_fingerprint"]),
+            artefact.read_byte_model(folder, config, allow_mismatch),
             settings.window_bits,
             settings.token_bits,
             own_cell=settings.own_cell,
             max_depth=settings.max_depth,
             window_end=settings.window_end,
+            reset_every=settings.reset_every,
         )
 
-    def _next_window(self, symbols: Sequence[int], start: int) -> tuple[int, int]:
-        """The cell of the longest text at `start` that fits and has a code, and its length."""
-        node, best = window_node.root_node(self._model, self.format), None
+    def _root(self, context: window_node.Context | None) -> window_node.WindowNode:
+        return window_node.root_node(self._model, self.format, context)
+
+    def _context_after(
+        self, node: window_node.WindowNode, num_windows: int
+    ) -> window_node.Context | None:
+        """M1 for the next window, None for a fresh one."""
+        every = self.format.reset_every
+        return None if every and num_windows % every == 0 else node.context
+
+    def _next_window(
+        self, symbols: Sequence[int], start: int, context: window_node.Context | None
+    ) -> tuple[int, window_node.WindowNode]:
+        """The cell of the longest text at `start` that fits and has a code, and that text."""
+        node, best = self._root(context), None
         if self.format.window_end != "exact":
             return padded_windows.next_window(node, symbols[start:], self.format.window_end)
-        for length, symbol in enumerate(symbols[start : start + self.format.max_depth], start=1):
+        for symbol in symbols[start : start + self.format.max_depth]:
             node = node.child(symbol)
             if node is None:
                 break
             if node.own_cells:
-                best = node.code, length
+                best = node.code, node
         return best
+
+    def _decode_window(
+        self, cell: int, context: window_node.Context | None
+    ) -> tuple[list[int], window_node.WindowNode]:
+        node, symbols = self._root(context), []
+        if self.format.window_end != "exact":
+            return padded_windows.decode_cell(node, cell, self.format.window_end)
+        while cell != node.reserved_by_itself:
+            symbol = node.symbol_enclosing(cell)
+            if symbol is None:
+                break
+            node = node.child(symbol)
+            symbols.append(symbol)
+        return symbols, node
 
     def _to_tokens(self, cells: Sequence[int]) -> np.ndarray:
         writer = bits.BitWriter()
@@ -157,14 +186,15 @@ class EqualInfoWindows(base.Compressor):
 
     def _decode_tokens(self, codes: np.ndarray) -> bytes:
         reader = bits.BitReader(base.checked_codes(codes, self.vocab_size), self.format.token_bits)
-        symbols = []
+        cells = []
         while reader.remaining >= self.format.window_bits:
-            symbols += self.decode_cell(reader.read(self.format.window_bits))
+            cells.append(reader.read(self.format.window_bits))
         if reader.remaining >= self.format.token_bits or reader.read(reader.remaining):
             raise errors.InputError(
                 f"{len(codes)} tokens of {self.format.token_bits} bits are no whole number of "
                 f"{self.format.window_bits}-bit windows."
             )
+        symbols = self.decode_cells(cells)
         if vocab.EOS_SYMBOL in symbols:
             raise errors.InputError("The codes contain EOS, which no text of bytes codes to.")
         return bytes(symbols)

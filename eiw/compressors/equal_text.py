@@ -7,7 +7,7 @@ import numpy as np
 
 from eiw import errors
 from eiw.coding import arithmetic_coder, byte_model
-from eiw.compressors import base, block_stream
+from eiw.compressors import artefact, base, block_stream
 
 
 class EqualText(block_stream.BlockStream):
@@ -81,7 +81,7 @@ class EqualText(block_stream.BlockStream):
             "token_bits": self._token_bits,
             "window_bytes": self._block_bytes,
             "delimiters": self._delimiters,
-            "m1_fingerprint": self.m1_fingerprint,
+            **artefact.model_facts(self._model),
         }
 
     def _windows(self, text: bytes) -> list[bytes]:

@@ -30,7 +30,7 @@ def padded_code(cells: range) -> int:
     Of the parts of the unit interval that a string of bits names, the largest within, the lowest
     of these.
     """
-    for zeros in range(len(cells).bit_length(), -1, -1):
+    for zeros in range((cells.stop - cells.start).bit_length(), -1, -1):
         code = -(-cells.start >> zeros) << zeros
         if code + (1 << zeros) <= cells.stop:
             return code
@@ -39,19 +39,22 @@ def padded_code(cells: range) -> int:
 
 def next_window(
     root: window_node.WindowNode, symbols: Sequence[int], window_end: str
-) -> tuple[int, int]:
-    """The first window of `symbols`, at least one: its cell, and how many symbols it takes."""
-    node, codes = root, []
+) -> tuple[int, window_node.WindowNode]:
+    """The first window of `symbols`, at least one: its cell, and the text that it takes."""
+    node, nodes, codes = root, [], []
     for symbol in symbols:
         node = node.child(symbol)
         if node is None:
             break
+        nodes.append(node)
         codes.append(padded_code(node.enclosed_cells))
-    return codes[-1], len(codes) if window_end == "greedy" else codes.index(codes[-1]) + 1
+    return codes[-1], nodes[-1 if window_end == "greedy" else codes.index(codes[-1])]
 
 
-def decode_cell(root: window_node.WindowNode, cell: int, window_end: str) -> list[int]:
-    """The symbols that a window stands for.
+def decode_cell(
+    root: window_node.WindowNode, cell: int, window_end: str
+) -> tuple[list[int], window_node.WindowNode]:
+    """The symbols that a window stands for, and their node.
 
     Raises:
       InputError: no text has this code.
@@ -62,7 +65,8 @@ def decode_cell(root: window_node.WindowNode, cell: int, window_end: str) -> lis
     if window_end == "delay":
         return texts[0]
     # Nothing follows EOS; it may be the last text of the line, but texts of bytes end before it.
-    return texts[-2] if texts[-1][-1] == vocab.EOS_SYMBOL and len(texts) > 1 else texts[-1]
+    ends_in_eos = texts[-1][0][-1] == vocab.EOS_SYMBOL
+    return texts[-2] if ends_in_eos and len(texts) > 1 else texts[-1]
 
 
 def enumerate_padded(
@@ -90,11 +94,13 @@ def enumerate_padded(
     return window_trie.WindowTexts(*trie.spell(numbers), codes[numbers], owners)
 
 
-def _texts_with_code(root: window_node.WindowNode, cell: int) -> Iterator[list[int]]:
+def _texts_with_code(
+    root: window_node.WindowNode, cell: int
+) -> Iterator[tuple[list[int], window_node.WindowNode]]:
     """The texts whose code is `cell`, the shortest first: all lie on the way to that cell."""
     node, symbols = root, []
     while (symbol := node.symbol_enclosing(cell)) is not None:
         node = node.child(symbol)
         symbols.append(symbol)
         if padded_code(node.enclosed_cells) == cell:
-            yield symbols.copy()
+            yield symbols.copy(), node

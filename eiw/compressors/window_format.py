@@ -28,6 +28,8 @@ class WindowFormat:
         Only exact windows know own cells.
       max_depth: symbols in a window at most.
       window_end: "exact"; or the paper's "greedy" and "delay", see `padded_windows`.
+      reset_every: M1 begins afresh with every n-th window of a text: 1, with each; 0, with the
+        first alone. The coder begins afresh with each (paper, A.2).
 
     Raises:
       InputError: a value is out of range.
@@ -39,6 +41,7 @@ class WindowFormat:
     own_cell: str = "smallest"
     max_depth: int = 1024
     window_end: str = "exact"
+    reset_every: int = 1
 
     def __post_init__(self) -> None:
         if self.window_bits < self.precision:
@@ -64,24 +67,45 @@ class WindowFormat:
                 f"own_cell={self.own_cell!r} goes with window_end='exact' only: the windows of "
                 f"{self.window_end!r} own no cells."
             )
+        if self.reset_every < 0:
+            raise errors.InputError(f"reset_every={self.reset_every} must be at least 0: never.")
+        if self.window_end == "greedy" and self.reset_every != 1:
+            raise errors.InputError(
+                "Greedy windows need reset_every=1: a window that decodes to another text would "
+                "leave M1 with another context, and all that follows would be lost. Use 'delay'."
+            )
         if self.max_depth < 1:
             raise errors.InputError(f"max_depth={self.max_depth} must be at least 1.")
 
     @property
     def name(self) -> str:
-        """As in "equal_info_b16_v65k"; for the paper's windows "equal_info_b16_v65k_delay"."""
-        ending = "" if self.window_end == "exact" else f"_{self.window_end}"
-        return f"equal_info_b{self.window_bits}_{base.size_label(1 << self.token_bits)}{ending}"
+        """As in "equal_info_b16_v65k", "equal_info_b16_v256_reset2", "equal_info_b24_v65k_delay".
+
+        The paper's own ends and resets are named; `own_cell` is not.
+        """
+        size = base.size_label(1 << self.token_bits)
+        return "_".join([f"equal_info_b{self.window_bits}_{size}", *self._differences])
+
+    @property
+    def _differences(self) -> list[str]:
+        """What sets the windows apart from the exact ones that M1 begins afresh with."""
+        reset = "" if self.reset_every == 1 else f"reset{self.reset_every}"
+        ending = "" if self.window_end == "exact" else self.window_end
+        return [name for name in (reset, ending) if name]
 
     @property
     def variant(self) -> str:
         """What differs from exact windows named by their smallest cell, "" for nothing."""
-        names = (self.own_cell, self.window_end)
-        return "_".join(name for name in names if name not in ("smallest", "exact"))
+        own_cell = "" if self.own_cell == "smallest" else self.own_cell
+        return "_".join(filter(None, [own_cell, *self._differences]))
 
     def to_config(self) -> dict[str, Any]:
         """JSON values, with the interval function."""
-        return dataclasses.asdict(self) | {"interval": _INTERVAL_FUNCTION}
+        config = dataclasses.asdict(self) | {"interval": _INTERVAL_FUNCTION}
+        if self.reset_every == 1:
+            # Folders written before there was a choice have the same settings and fingerprint.
+            del config["reset_every"]
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "WindowFormat":
@@ -95,4 +119,5 @@ class WindowFormat:
                 f"The windows were made with interval function {config.get('interval')!r}; "
                 f"this eiw knows {_INTERVAL_FUNCTION!r}: build the compressor anew."
             )
-        return cls(**{field.name: config[field.name] for field in dataclasses.fields(cls)})
+        names = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in config.items() if name in names})

@@ -3,6 +3,7 @@
 import bisect
 import functools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +11,21 @@ from eiw import vocab
 from eiw.coding import byte_model
 from eiw.compressors import window_format
 
+# M1 after some prefix: its state, of one row, and the CDF of the next symbol.
+Context = tuple[Any, np.ndarray]
 
-def root_node(model: byte_model.ByteModel, settings: window_format.WindowFormat) -> "WindowNode":
-    """The empty text."""
-    state, cdfs = model.start(1)
+
+def root_node(
+    model: byte_model.ByteModel,
+    settings: window_format.WindowFormat,
+    context: Context | None = None,
+) -> "WindowNode":
+    """The empty text, for a fresh M1 or one with a `WindowNode.context`."""
+    if context is None:
+        state, cdfs = model.start(1)
+        context = state, cdfs[0]
     unit = 1 << (settings.window_bits + settings.precision)
-    return WindowNode(model, settings, 0, unit, 0, False, None, state, cdfs[0])
+    return WindowNode(model, settings, 0, unit, 0, False, None, *context)
 
 
 class WindowNode:
@@ -46,6 +56,16 @@ class WindowNode:
         return [self._low + (self._width * int(count) >> precision) for count in self._cdf]
 
     @property
+    def depth(self) -> int:
+        """Symbols in the text."""
+        return self._depth
+
+    @property
+    def context(self) -> Context:
+        """M1 after the text, for the root of a window that follows."""
+        return self._state, self._cdf
+
+    @property
     def enclosed_cells(self) -> range:
         """The cells that the text's interval encloses."""
         return self._cells_of(self._low, self._low + self._width)
@@ -72,7 +92,8 @@ class WindowNode:
         """The cells that name this text, in order; empty if it has no code."""
         if self.reserved_by_itself is not None:
             return [self.reserved_by_itself]
-        if self._reserved in self._unclaimed:
+        # Looking for None in a range would try all its numbers.
+        if self._reserved is not None and self._reserved in self._unclaimed:
             # The lowest cell of I(x) can only be the lowest of a text that begins with x.
             return self._unclaimed[1:]
         return self._unclaimed

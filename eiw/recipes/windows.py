@@ -1,27 +1,42 @@
-"""Windows: Equal-Info and Tunstall's, compiled to a dictionary, and Equal-Text, which are not."""
+"""Windows: Equal-Info ones, compiled where they can be, Tunstall's, and Equal-Text."""
 
 import dataclasses
 import pathlib
 
 from eiw import byte_lm
-from eiw.compressors import base, equal_text, parse, tunstall_fit, window_dictionary
+from eiw.compressors import (
+    base,
+    equal_text,
+    lazy_windows,
+    parse,
+    tunstall_fit,
+    window_dictionary,
+)
 from eiw.data import corpus
 from eiw.recipes.base import Recipe, joined_label, joined_name, size_in_label
 
 
 @dataclasses.dataclass(frozen=True)
 class EqualInfoAC(Recipe):
-    """Exact Equal-Info Windows, compiled: M1 runs here and never again (paper, 3.3)."""
+    """Equal-Info Windows (paper, 3.3).
+
+    Those of up to 16 bits are compiled: M1 runs here and never again. For wider ones, and where M1
+    keeps its context over windows, it runs whenever they are made.
+    """
 
     window_bits: int = 16
     token_bits: int = 16
     dense: bool = True
-    """Where a token is a whole window, number the codes that exist; else leave all 2^window_bits,
-    as the paper does."""
+    """Where a token is a whole compiled window, number the codes that exist; else leave all
+    2^window_bits, as the paper does."""
     own_cell: str = "smallest"
     """Which of a text's cells names it: `smallest`, or `roundest` (most trailing zeros)."""
     window_end: str = "exact"
     """`exact`; or the paper's own, which lose text (`greedy`) or compress less (`delay`)."""
+    reset_every: int = 1
+    """M1 begins afresh with every n-th window; 0: with each text alone (paper, A.2)."""
+    context: int = 64
+    """Symbols that M1 sees; more than a window of 128 bits has, few are longer."""
 
     reads_m1 = True
 
@@ -37,25 +52,35 @@ class EqualInfoAC(Recipe):
 
     def build(self, text: corpus.Split | None, m1_folder: pathlib.Path | None) -> base.Compressor:
         del text
-        return window_dictionary.compile_windows(
-            byte_lm.ByteLM.load(m1_folder),
-            window_bits=self.window_bits,
-            token_bits=self.token_bits,
-            dense=self.dense and self._whole_windows,
-            own_cell=self.own_cell,
-            window_end=self.window_end,
+        m1 = byte_lm.ByteLM.load(m1_folder, context=self.context)
+        settings = {"own_cell": self.own_cell, "window_end": self.window_end}
+        if self._is_compiled:
+            dense = self.dense and self._is_whole
+            return window_dictionary.compile_windows(
+                m1, self.window_bits, self.token_bits, dense=dense, **settings
+            )
+        return lazy_windows.LazyWindows(
+            m1, self.window_bits, self.token_bits, reset_every=self.reset_every, **settings
         )
 
     @property
-    def _whole_windows(self) -> bool:
+    def _is_compiled(self) -> bool:
+        """Dictionaries grow with 2^window_bits, and know of no window but their own."""
+        whole_tokens = self.window_bits % self.token_bits == 0
+        return self.window_bits <= 16 and whole_tokens and self.reset_every == 1
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether a token is a window."""
         return self.token_bits == self.window_bits
 
     @property
     def _differences(self) -> list[str]:
-        """What sets this recipe apart from exact windows of its sizes."""
+        """What sets this recipe apart from the plain one of its sizes."""
         return [
-            "sparse" if self._whole_windows and not self.dense else "",
+            "sparse" if self._is_compiled and self._is_whole and not self.dense else "",
             "" if self.own_cell == "smallest" else self.own_cell,
+            "" if self.reset_every == 1 else f"reset{self.reset_every}",
             "" if self.window_end == "exact" else self.window_end,
         ]
 

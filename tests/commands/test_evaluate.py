@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import sentencepiece
 
 from eiw import compressors, main
 from eiw.coding import byte_model
@@ -73,6 +74,33 @@ def test_compressors_by_glob_on_other_text(capsys, run, tmp_path):
     assert [row["name"] for row in numbers["rows"]] == ["bytes"]
     assert numbers["text"] == str(tmp_path / "other.jsonl")
     assert (tmp_path / "compression.md").exists()
+
+
+def test_what_a_foreign_vocabulary_loses_is_counted(capsys, run, tmp_path):
+    """As SentencePiece trains by default, and T5's was: white space is folded."""
+    texts = [b"one space", b"two  spaces", b"three   spaces", b" the first", b"ab"] * 8
+    corpus.write_corpus(
+        tmp_path / "corpus", [(split, text) for split in corpus.SPLITS for text in texts]
+    )
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(text.decode() for text in texts),
+        model_prefix=str(tmp_path / "t5"),
+        vocab_size=30,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    compile_it = ["compile", "--gin_file=methods/sentencepiece_foreign.gin"]
+    compile_it.append(f"--output={tmp_path / 'compressors' / 'sentencepiece_foreign'}")
+    setting = f"--gin.recipes.ForeignSentencePiece.model_file='{tmp_path / 't5.model'}'"
+    assert main.main([*compile_it, setting]) == 0, capsys.readouterr().err
+    status, out, err = evaluate(
+        capsys, "compression", "--run", tmp_path, "--corpus", tmp_path / "corpus"
+    )
+    assert status == 0, err
+    (row,) = json.loads(out.splitlines()[-1])["rows"]
+    assert not row["lossless"]
+    assert (row["documents"], row["lost_documents"]) == (40, 24)
+    assert "| 24 (60.0%) |" in out
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ TEXT = (
 class RandomByteModel:
     """A CDF for every prefix, drawn from a generator that the prefix seeds; any alphabet and P."""
 
+    backend = ""
+
     def __init__(self, seed: int, alphabet_size: int, precision: int, shape: str) -> None:
         self.alphabet_size = alphabet_size
         self.precision = precision

@@ -75,7 +75,7 @@ def check_model(random_byte_model, seed, widest):
     owner = {cell: text for text, cells in owners.items() for cell in cells}
     assert sum(map(len, owners.values())) == len(owner) == 1 << window_bits
     for cell, text in owner.items():
-        assert tuple(windows.decode_cell(cell)) == text
+        assert tuple(windows.decode_cells([cell])) == text
     for text, cells in owners.items():
         if not cells:
             continue
@@ -89,7 +89,7 @@ def check_model(random_byte_model, seed, widest):
     for length in (0, 1, 7, 60):
         symbols = generator.integers(0, model.alphabet_size, length).tolist()
         cells = windows.encode_symbols(symbols)
-        assert [symbol for cell in cells for symbol in windows.decode_cell(cell)] == symbols
+        assert [symbol for cell in cells for symbol in windows.decode_cells([cell])] == symbols
         # Any cells name a text, not only an encoder's.
         for cell in cells:
             longest = owner[cell]
@@ -137,20 +137,20 @@ def test_longest_chains(peaked, window_bits):
     codes = windows.encode(data)
     assert windows.decode(codes) == data
     first_cell = windows.encode_symbols(data[:1000])[0]
-    assert len(windows.decode_cell(first_cell)) > 100
+    assert len(windows.decode_cells([first_cell])) > 100
 
 
 def test_depth_is_capped(peaked):
     windows = equal_info.EqualInfoWindows(peaked, 128, max_depth=50)
     cells = windows.encode_symbols(b"a" * 120)
-    assert [len(windows.decode_cell(cell)) for cell in cells] == [50, 50, 20]
+    assert [len(windows.decode_cells([cell])) for cell in cells] == [50, 50, 20]
 
 
 def test_eos_ends_a_window(ngrams):
     windows = equal_info.EqualInfoWindows(ngrams, 64)
     symbols = [*b"The quick brown", 256, *b"fox"]
     cells = windows.encode_symbols(symbols)
-    texts = [windows.decode_cell(cell) for cell in cells]
+    texts = [windows.decode_cells([cell]) for cell in cells]
     assert [symbol for window in texts for symbol in window] == symbols
     assert all(256 not in window[:-1] for window in texts)
     with pytest.raises(errors.InputError, match="EOS"):
