@@ -16,7 +16,7 @@ _MEGA = 1e6
 _THREAD_BATCHES = 16
 # Batches are repeated until there is so much text: a tenth of a second and more of work, beside
 # which the start of a thread is nothing.
-_THREAD_BYTES = 40_000_000
+_THREAD_BYTES = 20_000_000
 _MOST_REPEATS = 50
 
 
