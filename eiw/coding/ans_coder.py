@@ -39,16 +39,12 @@ class AnsEncoder:
 
     def encode(self, rows: np.ndarray, cdfs: np.ndarray, symbols: np.ndarray) -> None:
         """Notes one symbol in each of the given rows: int64[n], uint32[n, A + 1], int64[n]."""
-        lows = np.take_along_axis(cdfs, symbols[:, None], axis=1)[:, 0]
-        ends = np.take_along_axis(cdfs, symbols[:, None] + 1, axis=1)[:, 0]
-        self._counts[rows, self._lengths[rows]] = np.stack([lows, ends - lows], axis=1)
-        self._lengths[rows] += 1
+        _note(self._counts, self._lengths, rows, cdfs, symbols)
 
     def encode_run(self, row: int, cdf: np.ndarray, symbols: np.ndarray) -> None:
         """Notes symbols int64[n] one after another, all with the same CDF, uint32[A + 1]."""
         first = self._lengths[row]
-        self._counts[row, first : first + len(symbols), 0] = cdf[symbols]
-        self._counts[row, first : first + len(symbols), 1] = np.diff(cdf)[symbols]
+        _note_run(self._counts[row, first : first + len(symbols)], cdf, symbols)
         self._lengths[row] += len(symbols)
 
     def finish(self, row: int) -> np.ndarray:
@@ -127,15 +123,34 @@ def _checked_precision(precision: int) -> int:
 
 
 @jit.jit
+def _note(counts, lengths, rows, cdfs, symbols):
+    for index in range(len(rows)):
+        row, symbol = rows[index], symbols[index]
+        low = cdfs[index, symbol]
+        counts[row, lengths[row], 0] = low
+        counts[row, lengths[row], 1] = cdfs[index, symbol + 1] - low
+        lengths[row] += 1
+
+
+@jit.jit
+def _note_run(counts, cdf, symbols):
+    for place in range(len(symbols)):
+        low = cdf[np.uint64(symbols[place])]
+        counts[place, 0] = low
+        counts[place, 1] = cdf[np.uint64(symbols[place]) + np.uint64(1)] - low
+
+
+@jit.jit
 def _encode(counts, precision, words):
     """Fills `words` in the order of writing, the number's halves last; returns how many."""
     number, num_words = _SMALLEST, 0
     for place in range(len(counts) - 1, -1, -1):
         low, width = np.uint64(counts[place, 0]), np.uint64(counts[place, 1])
-        if number >= width << np.uint64(32 - precision):
-            words[num_words] = number & np.uint64(0xFFFF)
-            num_words += 1
-            number >>= np.uint64(_WORD_BITS)
+        # Written in any case, and counted if it has to be: a branch would be hard to foresee.
+        words[num_words] = number & np.uint64(0xFFFF)
+        is_full = np.uint64(number >= width << np.uint64(32 - precision))
+        num_words += np.int64(is_full)
+        number >>= is_full << np.uint64(4)
         quotient = np.uint64(np.uint32(number) // np.uint32(width))
         number = (quotient << np.uint64(precision)) + low + number - quotient * width
     words[num_words] = number & np.uint64(0xFFFF)

@@ -72,6 +72,11 @@ def bits_to_tokens(bits: np.ndarray, token_bits: int) -> np.ndarray:
     if not 1 <= token_bits <= 31:
         raise ValueError(f"tokens of {token_bits} bits are no int32")
     word = _word_bits(token_bits)
+    if word == token_bits:
+        packed = np.packbits(bits)
+        octets = np.zeros(-(-len(bits) // word) * word // 8, np.uint8)
+        octets[: len(packed)] = packed
+        return octets.view(f">u{word // 8}").astype(np.int32)
     rows = np.pad(bits, (0, -len(bits) % token_bits)).reshape(-1, token_bits)
     words = np.packbits(np.pad(rows, ((0, 0), (word - token_bits, 0))))
     return words.view(f">u{word // 8}").astype(np.int32)

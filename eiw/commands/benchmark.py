@@ -38,7 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "rounds", 5, "Rounds, of which the median counts.", lower_bound=1, flag_values=values
     )
     flags.DEFINE_integer(
-        "max_bytes", 50_000_000, "Text that is read at most.", lower_bound=1, flag_values=values
+        "max_bytes", 20_000_000, "Text that is read at most.", lower_bound=1, flag_values=values
     )
     flags.DEFINE_integer(
         "block_bytes",

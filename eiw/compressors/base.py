@@ -9,8 +9,10 @@ import numpy as np
 
 from eiw import errors
 
-# Bytes or codes that are worked on at a time.
-_GROUP_SIZE = 1 << 20
+# Bytes to encode at a time: enough texts that few are left over when several are encoded in turns.
+ENCODE_GROUP = 1 << 20
+# Codes to decode at a time: they and their texts stay in cache.
+DECODE_GROUP = 1 << 17
 
 
 class Compressor(abc.ABC):
@@ -129,17 +131,18 @@ def joined_codes(codes: Sequence[np.ndarray], vocab_size: int) -> tuple[np.ndarr
     return np.concatenate([np.zeros(0, np.int32), *lists]), starts
 
 
-def in_groups(items: Sequence, work: Callable[[Sequence], list]) -> list:
+def in_groups(items: Sequence, work: Callable[[Sequence], list], group_size: int) -> list:
     """`work(items)`, done for a few items after another, which bounds the memory that it takes.
 
     Args:
       items: of any lengths.
       work: from several items to a result for each.
+      group_size: length of the items of a group together, or of its only item.
     """
     results, first, size = [], 0, 0
     for index, item in enumerate(items):
         size += len(item)
-        if size >= _GROUP_SIZE:
+        if size >= group_size:
             results += work(items[first : index + 1])
             first, size = index + 1, 0
     return results + work(items[first:]) if first < len(items) else results

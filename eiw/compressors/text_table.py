@@ -13,6 +13,9 @@ _SLOT_BYTES = 16
 _MAX_SHORT = _SLOT_BYTES - 1
 _LONG = 255  # in place of the length of a text that has no slot
 _LENGTH_SHIFT = np.uint64(56)
+# Room is made for the longest texts there could be, not measured, unless that were more than this:
+# memory that nothing is written to costs nothing.
+_MOST_ROOM = 1 << 26
 
 
 class TextTable:
@@ -26,6 +29,7 @@ class TextTable:
     def __init__(self, text_bytes: np.ndarray, text_offsets: np.ndarray) -> None:
         self._text_bytes = np.ascontiguousarray(text_bytes)
         self._text_offsets = text_offsets
+        self._longest = int(np.diff(text_offsets).max(initial=0))
         slots = np.zeros((len(text_offsets) - 1, _SLOT_BYTES), np.uint8)
         _fill_slots(self._text_bytes, text_offsets, slots)
         self._slots = slots.view("<u8").astype(np.uint64)
@@ -53,10 +57,12 @@ class TextTable:
           starts: int64[m + 1], where each list begins, and n.
         """
         tables = self._text_bytes, self._text_offsets, self._slots
+        size = len(entries) * self._longest
+        if size > _MOST_ROOM:
+            size = _total_length(entries, self._text_offsets)
+        out = np.empty(size + _SLOT_BYTES, np.uint8)
         bounds = np.zeros(len(starts), np.int64)
-        _measure(entries, starts, self._text_offsets, self._slots, bounds)
-        out = np.empty(bounds[-1] + _SLOT_BYTES, np.uint8)
-        _copy_texts(entries, *tables, out)
+        _copy_texts(entries, starts, *tables, out, bounds)
         view = memoryview(out)
         return [bytes(view[a:b]) for a, b in itertools.pairwise(bounds.tolist())]
 
@@ -72,31 +78,29 @@ def _fill_slots(text_bytes, text_offsets, slots):
 
 
 @jit.jit
-def _measure(entries, starts, text_offsets, slots, bounds):
-    """Fills `bounds` with where each list's text begins, and the last ends."""
+def _total_length(entries, text_offsets):
     size = np.int64(0)
-    for index in range(len(starts) - 1):
-        for place in range(starts[index], starts[index + 1]):
-            entry = np.uint64(entries[place])
-            length = np.int64(slots[entry, 1] >> _LENGTH_SHIFT)
-            if length == _LONG:
-                length = text_offsets[entry + np.uint64(1)] - text_offsets[entry]
-            size += length
-        bounds[index + 1] = size
+    for index in range(len(entries)):
+        entry = np.uint64(entries[index])
+        size += text_offsets[entry + np.uint64(1)] - text_offsets[entry]
+    return size
 
 
 @jit.jit
-def _copy_texts(entries, text_bytes, text_offsets, slots, out):
+def _copy_texts(entries, starts, text_bytes, text_offsets, slots, out, bounds):
+    """Fills `out`, and `bounds` with where each list's text begins, and the last ends."""
     place = np.int64(0)
-    for index in range(len(entries)):
-        entry = np.uint64(entries[index])
-        first, second = slots[entry, 0], slots[entry, 1]
-        jit.store_word(out, place, first)
-        jit.store_word(out, place + 8, second)
-        length = np.int64(second >> _LENGTH_SHIFT)
-        if length == _LONG:
-            start = text_offsets[entry]
-            length = text_offsets[entry + np.uint64(1)] - start
-            for offset in range(length):
-                out[place + offset] = text_bytes[start + offset]
-        place += length
+    for index in range(len(starts) - 1):
+        for turn in range(starts[index], starts[index + 1]):
+            entry = np.uint64(entries[turn])
+            first, second = slots[entry, 0], slots[entry, 1]
+            jit.store_word(out, place, first)
+            jit.store_word(out, place + 8, second)
+            length = np.int64(second >> _LENGTH_SHIFT)
+            if length == _LONG:
+                start = text_offsets[entry]
+                length = text_offsets[entry + np.uint64(1)] - start
+                for offset in range(length):
+                    out[place + offset] = text_bytes[start + offset]
+            place += length
+        bounds[index + 1] = place

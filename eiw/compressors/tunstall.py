@@ -73,7 +73,7 @@ class Tunstall(base.Compressor):
         return Tunstall(self.texts(), how, self.m1_fingerprint, self._fitted)
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
-        return base.in_groups(texts, self._encode_group)
+        return base.in_groups(texts, self._encode_group, base.ENCODE_GROUP)
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
         """As `Compressor.decode_batch`; any codes in range name a text, an encoder's or not.
@@ -81,7 +81,7 @@ class Tunstall(base.Compressor):
         Raises:
           InputError: a code is out of range.
         """
-        return base.in_groups(codes, self._decode_group)
+        return base.in_groups(codes, self._decode_group, base.DECODE_GROUP)
 
     def _encode_group(self, texts: Sequence[bytes]) -> list[np.ndarray]:
         codes, code_starts = self._parser.encode(*longest_match.joined(texts))

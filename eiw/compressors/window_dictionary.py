@@ -95,7 +95,7 @@ class WindowDictionary(base.Compressor):
         return int(is_lost.sum()), len(entries)
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
-        return base.in_groups(texts, self._encode_group)
+        return base.in_groups(texts, self._encode_group, base.ENCODE_GROUP)
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
         """As `Compressor.decode_batch`; any sequence of dense codes names a text.
@@ -104,7 +104,7 @@ class WindowDictionary(base.Compressor):
           InputError: a code is out of range, is half a window, or no text of bytes has it: one of
             a text with EOS, or one that greedy and delayed windows do not use.
         """
-        return base.in_groups(codes, self._decode_group)
+        return base.in_groups(codes, self._decode_group, base.DECODE_GROUP)
 
     def save(self, folder: pathlib.Path) -> None:
         artefact.write_artefact(folder, self._contents)

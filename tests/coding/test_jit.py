@@ -1,6 +1,7 @@
 import threading
 
 import numba
+import numpy as np
 
 from eiw.coding import jit
 
@@ -39,3 +40,36 @@ def test_works_without_a_cache_folder(monkeypatch, capsys):
     tripled = jit.jit(lambda x: 3 * x)
     assert (doubled(2), tripled(2)) == (4, 6)
     assert capsys.readouterr().err.count("NUMBA_CACHE_DIR") == 1
+
+
+@jit.jit
+def _leading_zeros(number):
+    return jit.leading_zeros(number)
+
+
+@jit.jit
+def _load_pairs(octets, pairs):
+    for place in range(len(pairs)):
+        pairs[place] = jit.load_pair(octets, place)
+
+
+@jit.jit
+def _store_word(octets, place, word):
+    jit.store_word(octets, place, word)
+
+
+def test_leading_zeros():
+    for bits, kind in ((32, np.uint32), (64, np.uint64)):
+        for number in (0, 1, 2, 3, 255, 1 << bits - 1, (1 << bits) - 1):
+            assert _leading_zeros(kind(number)) == bits - number.bit_length()
+
+
+def test_words_stand_anywhere():
+    octets = np.arange(1, 20, dtype=np.uint8)
+    pairs = np.zeros(18, np.uint64)
+    _load_pairs(octets, pairs)
+    assert pairs.tolist() == [low + 256 * (low + 1) for low in range(1, 19)]
+    for place in range(12):
+        target = np.zeros(19, np.uint8)
+        _store_word(target, place, np.uint64(0x0807060504030201))
+        assert target.tolist() == [0] * place + [*range(1, 9)] + [0] * (11 - place)

@@ -44,6 +44,28 @@ def test_longest_wherever_it_stands(entries, parts):
     assert encode(trie, parts) == [greedy(texts, part) for part in parts]
 
 
+@pytest.mark.parametrize("most", [3, 60])
+def test_lanes_take_text_after_text(most):
+    # Texts of any length end at any time, and what follows them must not count.
+    generator = np.random.default_rng(most)
+    letters = np.frombuffer(b"ab \xff", np.uint8)
+    texts = [*SINGLE, *{generator.choice(letters, n).tobytes() for n in [2, 3, 5, 9] * 20}]
+    trie = longest_match.LongestMatch(texts, np.arange(len(texts)))
+    for count in (1, 3, 4, 5, 200):
+        lengths = generator.integers(0, most, count)
+        parts = [generator.choice(letters, length).tobytes() for length in lengths]
+        assert encode(trie, parts) == [greedy(texts, part) for part in parts]
+
+
+def test_texts_that_advance_less():
+    # As delayed windows do: what is cut off is shorter than what was found.
+    texts = [*SINGLE, b"ab", b"abc", b"abcd"]
+    advances = np.array([1] * 256 + [2, 1, 3])
+    trie = longest_match.LongestMatch(texts, np.arange(len(texts)), advances)
+    for part, expected in ((b"abcd", [258, 100]), (b"abcx", [257, 98, 99, 120])):
+        assert encode(trie, [part] * 5) == [expected] * 5
+
+
 @given(st.binary(max_size=300))
 def test_full_nodes(data):
     texts = [*SINGLE, *(bytes([a, b]) for a in (0, 7, 255) for b in range(256)), b"\x07\x07\x07"]

@@ -1,3 +1,5 @@
+from unittest import mock
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,3 +21,5 @@ def test_entries_are_joined(texts, data):
     entries = np.array([entry for one in lists for entry in one], np.int32)
     expected = [b"".join(texts[entry] for entry in one) for one in lists]
     assert table.decode(entries, starts) == expected
+    with mock.patch.object(text_table, "_MOST_ROOM", 0):
+        assert table.decode(entries, starts) == expected

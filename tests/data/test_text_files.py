@@ -96,3 +96,10 @@ def test_bad_input_is_one_line_that_names_the_place(tmp_path, name, data, messag
     with pytest.raises(errors.InputError, match=message) as error:
         texts(tmp_path / "a.*")
     assert "\n" not in str(error.value)
+
+
+def test_documents_without_splits_may_be_few(tmp_path):
+    (tmp_path / "a.txt").write_text("all there is")
+    assert list(text_files.documents(str(tmp_path / "*.txt"))) == [b"all there is"]
+    with pytest.raises(errors.InputError):
+        list(text_files.documents(str(tmp_path / "*.md")))
