@@ -144,8 +144,8 @@ def test_long_texts_in_pieces(lazy, text, form):
 def test_pieces_do_not_show(ngrams, text, form, monkeypatch):
     data = text[:600] + np.random.default_rng(1).bytes(60)
     whole = reference_of(ngrams, form).encode(data)
-    monkeypatch.setattr(window_lanes, "_MIN_PIECE_BYTES", 7)
-    monkeypatch.setattr(window_lanes, "_MIN_PIECE_WINDOWS", 1)
+    monkeypatch.setattr(window_lanes, "_MAX_PIECE_BYTES", 23)
+    monkeypatch.setattr(window_lanes, "_MAX_PIECE_WINDOWS", 2)
     monkeypatch.setattr(window_lanes, "_LOG", 3)
     windows = lazy_windows.LazyWindows(ngrams, **FORMS[form])
     np.testing.assert_array_equal(windows.encode(data), whole)
