@@ -105,9 +105,9 @@ class WindowLanes:
             getattr(self._pool, name)[:count] = array[:count]
         window_walk.rebuild(self._pool, count)
 
-    def encode(self, texts: Sequence[bytes]) -> list[np.ndarray]:
-        """The cells of each text, uint64[n, L]."""
-        return [cells for slab in _slabs(texts) for cells in _Encoding(self, slab).run()]
+    def encode(self, texts: Sequence[bytes]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The cells of each text, uint64[n, L], and where each begins in it, int64[n]."""
+        return [windows for slab in _slabs(texts) for windows in _Encoding(self, slab).run()]
 
     def decode(self, cells: Sequence[np.ndarray]) -> list[bytes]:
         """The texts of cells uint64[n, L].
@@ -227,7 +227,7 @@ class _Encoding:
         self._logs: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
         self._pieces: list[list[_Piece]] = [[] for _ in texts]
 
-    def run(self) -> list[np.ndarray]:
+    def run(self) -> list[tuple[np.ndarray, np.ndarray]]:
         self._owner.run(self._next_job, self._begin, self._walk, self._stopped, self._symbols_at)
         return [self._join(number) for number in range(len(self._pieces))]
 
@@ -287,10 +287,11 @@ class _Encoding:
     def _symbols_at(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
         return self._text[places].astype(np.int64)
 
-    def _join(self, number: int) -> np.ndarray:
-        """The cells of one text: from piece to piece, from each its part behind the meeting."""
+    def _join(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """The windows of one text: from piece to piece, from each its part behind the meeting."""
         place, end = self._bounds[number], self._bounds[number + 1]
         cells = [np.zeros((0, self._owner.num_limbs), np.uint64)]
+        starts = [np.zeros(0, np.int64)]
         pieces = self._pieces[number]
         # Places at which M1 began afresh; each was claimed by one walk alone.
         step = self._owner._rules.reset_every or max(end - place, 1)
@@ -303,8 +304,9 @@ class _Encoding:
             entry = order[np.searchsorted(places, place, sorter=order)]
             piece = pieces[owners[entry]]
             cells.append(piece.cells[indices[entry] :])
+            starts.append(piece.starts[indices[entry] :])
             place = piece.stop
-        return np.concatenate(cells)
+        return np.concatenate(cells), np.concatenate(starts) - self._bounds[number]
 
 
 class _Decoding:
