@@ -6,6 +6,7 @@ trie, which all texts share and which can be saved. M1 is run for many windows a
 texts and of many places in one text: see `window_lanes`.
 """
 
+import itertools
 import pathlib
 import threading
 from collections.abc import Collection, Sequence
@@ -85,13 +86,25 @@ class LazyWindows(base.Compressor):
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
         with self._lock:
-            cells = self._lanes.encode(texts)
-        return [self._to_tokens(text_cells) for text_cells in cells]
+            windows = self._lanes.encode(texts)
+        return [self._to_tokens(cells) for cells, _ in windows]
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
         cells = [self._to_cells(text_codes) for text_codes in codes]
         with self._lock:
             return self._lanes.decode(cells)
+
+    def count_lost(self, text: bytes) -> tuple[int, int]:
+        """How many windows of `text` decode to something else, and how many there are."""
+        with self._lock:
+            ((cells, starts),) = self._lanes.encode([text])
+            if self.lossless:
+                return 0, len(cells)
+            found = self._lanes.decode([cells[i : i + 1] for i in range(len(cells))])
+        bounds = itertools.pairwise([*starts.tolist(), len(text)])
+        return sum(
+            text[first:end] != window for (first, end), window in zip(bounds, found, strict=True)
+        ), len(cells)
 
     def save(self, folder: pathlib.Path, *, with_trie: bool = False) -> None:
         """See `Compressor.save`.

@@ -11,7 +11,9 @@ then M1 reads one symbol for all lanes. Codes do not depend on how texts are cut
     put together from the pieces that it meets. A walk from a wrong guess falls in with it after
     about as many windows as a window has bytes; what it found before that is thrown away.
 
-Where M1 is never reset, a text is one piece.
+When there are no more pieces, a lane that is free takes half of the longest that is left of
+another's: a network takes its time whether all of its rows are used or one. Where M1 is never
+reset, a text is one piece.
 """
 
 import itertools
@@ -28,10 +30,8 @@ from eiw.compressors import window_format, window_walk
 _LANES = 64
 # Windows that a lane finds before they are taken from it.
 _LOG = 512
-# A text that is alone is cut until all lanes are busy, whatever walks from guesses find in vain: a
-# network takes its time whether all of its rows are used or one. Much text is cut into few pieces.
-_MIN_PIECE_BYTES, _MAX_PIECE_BYTES = 64, 1 << 14
-_MIN_PIECE_WINDOWS, _MAX_PIECE_WINDOWS = 16, 1 << 11
+# Texts are cut into about as many pieces as there are lanes, or more, if they would be longer.
+_MAX_PIECE_BYTES, _MAX_PIECE_WINDOWS = 1 << 14, 1 << 11
 # Texts that are encoded at the same time have this many bytes in all, or are one.
 _SLAB_BYTES = 1 << 24
 # CDFs lie in 16 bits.
@@ -105,9 +105,9 @@ class WindowLanes:
             getattr(self._pool, name)[:count] = array[:count]
         window_walk.rebuild(self._pool, count)
 
-    def encode(self, texts: Sequence[bytes]) -> list[np.ndarray]:
-        """The cells of each text, uint64[n, L]."""
-        return [cells for slab in _slabs(texts) for cells in _Encoding(self, slab).run()]
+    def encode(self, texts: Sequence[bytes]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The cells of each text, uint64[n, L], and where each begins in it, int64[n]."""
+        return [windows for slab in _slabs(texts) for windows in _Encoding(self, slab).run()]
 
     def decode(self, cells: Sequence[np.ndarray]) -> list[bytes]:
         """The texts of cells uint64[n, L].
@@ -119,7 +119,7 @@ class WindowLanes:
 
     def run(
         self,
-        jobs: Iterator[Any],
+        next_job: Callable[[list[int]], Any],
         begin: Callable[[int, Any], None],
         walk: Callable[[np.ndarray], np.ndarray],
         stopped: Callable[[int, Any, int], bool],
@@ -128,7 +128,7 @@ class WindowLanes:
         """Runs jobs to their ends, `_LANES` at a time.
 
         Args:
-          jobs: taken from as lanes become free.
+          next_job: from the numbers of the busy lanes to a job for another, None for none.
           begin: puts a lane at the start of a job.
           walk: lanes as far as they come, see `window_walk.encode`.
           stopped: handles a lane that stopped for something else than a CDF; whether it is done.
@@ -138,7 +138,7 @@ class WindowLanes:
             self._m1 = lanes.open_lanes(self._model, _LANES)
         free, running = list(range(_LANES))[::-1], {}
         while True:
-            while free and (job := next(jobs, None)) is not None:
+            while free and (job := next_job(list(running))) is not None:
                 begin(free[-1], job)
                 running[free.pop()] = job
             if not running:
@@ -207,13 +207,18 @@ class _Piece(NamedTuple):
 
 
 class _Encoding:
-    """Encodes some texts; each job is (number of the text, place to begin at, end of the text)."""
+    """Encodes some texts; each job is (number of the text, where to begin, where others begin)."""
 
     def __init__(self, owner: WindowLanes, texts: Sequence[bytes]) -> None:
         self._owner = owner
         self._text = np.frombuffer(b"".join(texts), np.uint8)
         self._bounds = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(int)
         self._claimed = np.zeros(len(self._text), bool)
+        # Where the piece behind a lane's begins.
+        self._limits = np.zeros(_LANES, np.int64)
+        # Walks meet after about as many windows as a window has bytes.
+        self._min_piece = max(owner._rules.window_bits**2 // 16, 16)
+        self._queue = self._pieces_of_texts()
         self._starts = np.empty((_LANES, _LOG), np.int64)
         self._cells = np.empty((_LANES, _LOG, owner.num_limbs), np.uint64)
         is_delay = owner._rules.window_end == window_walk.DELAY
@@ -222,25 +227,42 @@ class _Encoding:
         self._logs: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
         self._pieces: list[list[_Piece]] = [[] for _ in texts]
 
-    def run(self) -> list[np.ndarray]:
-        self._owner.run(self._jobs(), self._begin, self._walk, self._stopped, self._symbols_at)
+    def run(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        self._owner.run(self._next_job, self._begin, self._walk, self._stopped, self._symbols_at)
         return [self._join(number) for number in range(len(self._pieces))]
 
-    def _jobs(self) -> Iterator[tuple[int, int, int]]:
+    def _pieces_of_texts(self) -> Iterator[tuple[int, int, int]]:
         size = max(len(self._text), 1)
         if self._owner._rules.reset_every:
-            size = np.clip(size // _LANES, _MIN_PIECE_BYTES, _MAX_PIECE_BYTES)
+            size = min(max(size // _LANES, self._min_piece), _MAX_PIECE_BYTES)
         for number, (start, end) in enumerate(itertools.pairwise(self._bounds.tolist())):
             for place in range(start, end, size):
+                limit = min(place + size, end)
                 # Else a walk came by while this waited, and goes on behind it.
-                if not self._claimed[place : min(place + size, end)].any():
-                    yield number, place, end
+                if not self._claimed[place:limit].any():
+                    yield number, place, limit
+
+    def _next_job(self, busy: list[int]) -> tuple[int, int, int] | None:
+        job = next(self._queue, None)
+        if job is not None or not busy or not self._owner._rules.reset_every:
+            return job
+        places = self._owner._counters[busy, window_walk.START]
+        rests = self._limits[busy] - places
+        longest = int(rests.argmax())
+        if rests[longest] < 2 * self._min_piece:
+            return None
+        place = int(places[longest] + rests[longest] // 2)
+        if self._claimed[place]:
+            return None  # by a walk that went beyond its piece
+        limit = int(self._limits[busy[longest]])
+        self._limits[busy[longest]] = place
+        return int(np.searchsorted(self._bounds, place, "right")) - 1, place, limit
 
     def _begin(self, lane: int, job: tuple[int, int, int]) -> None:
-        _, place, end = job
+        number, place, self._limits[lane] = job
         self._claimed[place] = True
         self._logs[lane] = []
-        self._owner.begin(lane, place, end, 0)
+        self._owner.begin(lane, place, int(self._bounds[number + 1]), 0)
 
     def _walk(self, numbers: np.ndarray) -> np.ndarray:
         owner = self._owner
@@ -265,10 +287,11 @@ class _Encoding:
     def _symbols_at(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
         return self._text[places].astype(np.int64)
 
-    def _join(self, number: int) -> np.ndarray:
-        """The cells of one text: from piece to piece, from each its part behind the meeting."""
+    def _join(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """The windows of one text: from piece to piece, from each its part behind the meeting."""
         place, end = self._bounds[number], self._bounds[number + 1]
         cells = [np.zeros((0, self._owner.num_limbs), np.uint64)]
+        starts = [np.zeros(0, np.int64)]
         pieces = self._pieces[number]
         # Places at which M1 began afresh; each was claimed by one walk alone.
         step = self._owner._rules.reset_every or max(end - place, 1)
@@ -281,8 +304,9 @@ class _Encoding:
             entry = order[np.searchsorted(places, place, sorter=order)]
             piece = pieces[owners[entry]]
             cells.append(piece.cells[indices[entry] :])
+            starts.append(piece.starts[indices[entry] :])
             place = piece.stop
-        return np.concatenate(cells)
+        return np.concatenate(cells), np.concatenate(starts) - self._bounds[number]
 
 
 class _Decoding:
@@ -297,19 +321,36 @@ class _Decoding:
         self._texts = np.empty((_LANES, room), np.uint8)
         self._parts: dict[int, list[bytes]] = {}
         self._found: list[dict[int, bytes]] = [{} for _ in cells]
+        self._queue = self._pieces_of_texts()
 
     def run(self) -> list[bytes]:
-        self._owner.run(self._jobs(), self._begin, self._walk, self._stopped, self._symbols_at)
+        self._owner.run(self._next_job, self._begin, self._walk, self._stopped, self._symbols_at)
         return [b"".join(found[first] for first in sorted(found)) for found in self._found]
 
-    def _jobs(self) -> Iterator[tuple[int, int, int]]:
+    def _pieces_of_texts(self) -> Iterator[tuple[int, int, int]]:
         size = max(len(self._cells), 1)
         if step := self._owner._rules.reset_every:
-            size = np.clip(size // _LANES, _MIN_PIECE_WINDOWS, _MAX_PIECE_WINDOWS)
-            size = -(-size // step) * step
+            size = -(-min(max(size // _LANES, 1), _MAX_PIECE_WINDOWS) // step) * step
         for number, (start, end) in enumerate(itertools.pairwise(self._bounds.tolist())):
             for first in range(start, end, size):
                 yield number, first, min(first + size, end)
+
+    def _next_job(self, busy: list[int]) -> tuple[int, int, int] | None:
+        job = next(self._queue, None)
+        step = self._owner._rules.reset_every
+        if job is not None or not busy or not step:
+            return job
+        counters = self._owner._counters
+        # Whole resets from the beginning of the window that each lane is at.
+        nexts = counters[busy, window_walk.WINDOW] + step - counters[busy, window_walk.AGE]
+        rests = (counters[busy, window_walk.END] - nexts) // step
+        longest = int(rests.argmax())
+        if rests[longest] < 1:
+            return None
+        first = int(nexts[longest] + rests[longest] // 2 * step)
+        end = int(counters[busy[longest], window_walk.END])
+        counters[busy[longest], window_walk.END] = first
+        return int(np.searchsorted(self._bounds, first, "right")) - 1, first, end
 
     def _begin(self, lane: int, job: tuple[int, int, int]) -> None:
         _, first, end = job

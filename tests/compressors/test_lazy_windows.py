@@ -126,6 +126,15 @@ def test_codes_of_the_compiled_dictionary(lazy, ngrams, text):
         assert windows.decode_batch(codes) == compiled.decode_batch(codes)
 
 
+@each_form
+def test_lost_windows_are_counted(lazy, ngrams, text, form):
+    data = text[:150] + bytes(range(40))
+    lost, windows = lazy[form].count_lost(data)
+    assert (lost, windows) == reference_of(ngrams, form).count_lost(data)
+    assert (lost > 0) == (not lazy[form].lossless)
+    assert lazy[form].count_lost(b"") == (0, 0)
+
+
 @each_lossless_form
 def test_long_texts_in_pieces(lazy, text, form):
     # Many pieces each, of which every one begins at a guess; in every order and company.
@@ -144,8 +153,8 @@ def test_long_texts_in_pieces(lazy, text, form):
 def test_pieces_do_not_show(ngrams, text, form, monkeypatch):
     data = text[:600] + np.random.default_rng(1).bytes(60)
     whole = reference_of(ngrams, form).encode(data)
-    monkeypatch.setattr(window_lanes, "_MIN_PIECE_BYTES", 7)
-    monkeypatch.setattr(window_lanes, "_MIN_PIECE_WINDOWS", 1)
+    monkeypatch.setattr(window_lanes, "_MAX_PIECE_BYTES", 23)
+    monkeypatch.setattr(window_lanes, "_MAX_PIECE_WINDOWS", 2)
     monkeypatch.setattr(window_lanes, "_LOG", 3)
     windows = lazy_windows.LazyWindows(ngrams, **FORMS[form])
     np.testing.assert_array_equal(windows.encode(data), whole)
