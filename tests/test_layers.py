@@ -27,9 +27,9 @@ RANKS = {
     "eiw.gin_config": 8,
     "eiw.recipes": 8,
     "eiw.pipeline": 8,
-    "eiw.commands": 9,
     "eiw.t5x": 9,
-    "eiw.main": 10,
+    "eiw.commands": 10,
+    "eiw.main": 11,
 }
 JAX = {"jax", "flax", "numpy"}
 THIRD_PARTIES = {

@@ -3,6 +3,9 @@
 tokenizers   the compressors of a run (RUN/compressors/*) beside SentencePiece, tokenizers, tiktoken
              and pyrwkv-tokenizer (the extra `bench`), all on the same text
 coder        the arithmetic coder and ANS beside constriction's (the extra `bench`)
+windows      Equal-Info Windows under a running M1 (--m1), side by side and in a plain loop
+train-step   a train step of a size beside the machine's best matrix product, and with --t5x beside
+             T5X's own step (a checkout on PYTHONPATH)
 """
 
 import json
@@ -13,13 +16,21 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from eiw import compressors, errors, progress
+from eiw import compressors, errors, gin_config, progress
 from eiw.data import text_files
-from eiw.evaluation import coder_speed, rival_coders, rival_tokenizers, tokenizer_speed
+from eiw.evaluation import (
+    coder_speed,
+    rival_coders,
+    rival_tokenizers,
+    tokenizer_speed,
+    window_speed,
+)
+from eiw.models import config
+from eiw.training import step_speed
 
 _RATES = ("name", "encode_mb_per_cpu_s", "decode_mb_per_cpu_s")
 
-ARGUMENTS = ("tokenizers", "coder")
+ARGUMENTS = ("tokenizers", "coder", "windows", "train-step")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -47,6 +58,33 @@ def define_flags(values: flags.FlagValues) -> None:
         lower_bound=1,
         flag_values=values,
     )
+    flags.DEFINE_string("m1", None, "windows: folder of an exported M1.", flag_values=values)
+    flags.DEFINE_integer(
+        "window_bits", 32, "windows: their width.", lower_bound=1, flag_values=values
+    )
+    flags.DEFINE_string("size", "3m", "train-step: a file in gin/sizes.", flag_values=values)
+    flags.DEFINE_integer(
+        "vocab_size", 259, "train-step: ids, specials included.", lower_bound=4, flag_values=values
+    )
+    flags.DEFINE_integer("batch_size", 8, "train-step: rows.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer(
+        "length", 512, "train-step: tokens a row.", lower_bound=1, flag_values=values
+    )
+    flags.DEFINE_enum(
+        "dtype",
+        "float32",
+        ["float32", "bfloat16"],
+        "train-step: of activations.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "microbatches",
+        None,
+        "train-step: parts of a batch, one after the other; default: what suits the device.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_boolean("t5x", False, "train-step: T5X's beside it.", flag_values=values)
     flags.DEFINE_integer(
         "m1_bytes",
         20_000,
@@ -58,13 +96,22 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, what: str) -> None:
     """Measures, and prints a table and the JSON object."""
+    {
+        "tokenizers": _tokenizers,
+        "coder": _coder,
+        "windows": _windows,
+        "train-step": _train_step,
+    }[what](values)
+
+
+def _documents(values: flags.FlagValues) -> list[bytes]:
     if values.text is None:
         raise errors.InputError("Give --text.")
-    documents = _first(text_files.documents(values.text), values.max_bytes)
-    {"tokenizers": _tokenizers, "coder": _coder}[what](values, documents)
+    return _first(text_files.documents(values.text), values.max_bytes)
 
 
-def _tokenizers(values: flags.FlagValues, documents: list[bytes]) -> None:
+def _tokenizers(values: flags.FlagValues) -> None:
+    documents = _documents(values)
     if values.run is None:
         raise errors.InputError("Give --run, the folder of a run.")
     ours = _ours(pathlib.Path(values.run))
@@ -114,8 +161,8 @@ def _ratios(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, str]], list[
     return table, ["name", *(other["name"] for other in others)]
 
 
-def _coder(values: flags.FlagValues, documents: list[bytes]) -> None:
-    symbols = np.frombuffer(b"".join(documents), np.uint8)
+def _coder(values: flags.FlagValues) -> None:
+    symbols = np.frombuffer(b"".join(_documents(values)), np.uint8)
     rivals = rival_coders.constriction_coders(symbols)
     coders = [*coder_speed.our_coders(symbols), *rivals]
     rows = coder_speed.measure(coders, symbols, values.block_bytes, values.rounds)
@@ -123,6 +170,55 @@ def _coder(values: flags.FlagValues, documents: list[bytes]) -> None:
     if not rivals:
         print("Not installed, and so skipped: constriction (pip install 'eiw[bench]').")
     print(json.dumps({"symbols": len(symbols), "block_bytes": values.block_bytes, "rows": rows}))
+
+
+def _windows(values: flags.FlagValues) -> None:
+    """Little text does: the plain loop takes a millisecond or more a byte."""
+    documents = _cut(_documents(values), values.m1_bytes)
+    if values.m1 is None:
+        raise errors.InputError("Give --m1, the folder of an exported M1.")
+    result = window_speed.measure_windows(
+        pathlib.Path(values.m1), documents, window_bits=values.window_bits, repeats=values.rounds
+    )
+    _print_facts(result)
+
+
+def _train_step(values: flags.FlagValues) -> None:
+    model = gin_config.build(
+        config.DecoderConfig,
+        [f"sizes/{values.size}.gin"],
+        [
+            f"config.DecoderConfig.vocab_size = {values.vocab_size}",
+            f"config.DecoderConfig.dtype = '{values.dtype}'",
+        ],
+    )[0]
+    rival = None
+    if values.t5x:
+        # Imports TensorFlow and T5X.
+        from eiw import t5x
+
+        rival = t5x.train_step_of_example(model, values.batch_size, values.length)
+    result = step_speed.measure_train_step(
+        model,
+        values.batch_size,
+        values.length,
+        microbatches=values.microbatches,
+        rounds=values.rounds,
+        rival=rival,
+    )
+    _print_facts(result)
+
+
+def _print_facts(result: dict[str, Any]) -> None:
+    """A line for each number, then all of them as JSON."""
+    width = max(map(len, result))
+    for name, value in result.items():
+        print(
+            f"{name:<{width}}  {value:,.4g}"
+            if isinstance(value, float)
+            else f"{name:<{width}}  {value}"
+        )
+    print(json.dumps(result))
 
 
 def _ours(run: pathlib.Path) -> list[tokenizer_speed.Tokenizer]:

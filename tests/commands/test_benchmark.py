@@ -66,3 +66,21 @@ def test_what_is_missing_is_said(capsys, run_folder, argv, says):
     argv = [argument.replace("{}", str(run_folder)) for argument in argv]
     assert main.main(["benchmark", *argv]) == 1
     assert says in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_train_step(capsys):
+    result = benchmark(
+        capsys,
+        *("train-step", "--size=tiny", "--batch_size=2", "--length=16", "--rounds=1"),
+        "--microbatches=2",
+    )
+    contract = [
+        *("ms_median", "ms_min", "tokens_per_s", "model_flops", "matmul_peak_flops_per_s"),
+        *("matmul_fraction", "peak_bytes", "compile_s", "device"),
+    ]
+    assert set(contract) <= set(result)
+
+
+def test_windows_want_a_trained_m1(capsys, run_folder):
+    assert main.main(["benchmark", "windows", f"--text={run_folder}/text.txt"]) == 1
+    assert "Give --m1" in capsys.readouterr().err
