@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from eiw import atomic, byte_lm, rows, vocab
+from eiw import byte_lm, rows, vocab
 from eiw.compressors import base
 from eiw.data import batches, corpus, token_files
 from eiw.data import crops as crops_lib
@@ -188,7 +188,7 @@ def git_commit() -> str:
 
 
 def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainResult:
-    starts = run.crops.starts(tokens.train, run.length, atomic.make_folder(folder))
+    starts = run.crops.starts(tokens.train, run.length)
     source = batches.TokenFileSource(
         tokens.train,
         run.batch_size,

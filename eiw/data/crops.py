@@ -7,12 +7,13 @@ loss on contexts as short as that, at places that no window begins at (Lester et
 
 import dataclasses
 import itertools
-import pathlib
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from eiw import atomic, compressors, errors, progress, vocab
+from eiw import compressors, errors, progress, vocab
 from eiw.data import token_files
 
 _BEGINNINGS = ("blocks", "anywhere", "windows")
@@ -60,13 +61,12 @@ class Crops:
                 f"others do: begin={self.begin!r}, dictionary={self.dictionary!r}."
             )
 
-    def starts(self, tokens: token_files.TokenFile, length: int, folder: pathlib.Path) -> Starts:
+    def starts(self, tokens: token_files.TokenFile, length: int) -> Starts:
         """Where all examples of `length` ids begin that `tokens` holds.
 
         Args:
           tokens: the opened file.
           length: ids of an example.
-          folder: gets `window_starts.bin`, int64, for "windows".
 
         Raises:
           InputError: the dictionary's codes are no windows, or the file is not of bytes.
@@ -78,11 +78,13 @@ class Crops:
         if self.begin == "anywhere":
             return Starts("anywhere", range(max(end, 0)))
         dictionary = compressors.load(self.dictionary)
-        path = folder / "window_starts.bin"
-        with atomic.replace_file(path) as temporary, temporary.open("wb") as file:
-            for places in _window_starts(tokens, dictionary):
-                places[places < end].tofile(file)
-        places = np.memmap(path, np.int64, "r") if path.stat().st_size else range(0)
+        # Too many for memory, and each of several hosts finds them for itself: a file of no name.
+        with tempfile.TemporaryFile() as file:
+            for found in _window_starts(tokens, dictionary):
+                found[found < end].tofile(file)
+            file.flush()
+            # An empty file cannot be mapped.
+            places = np.memmap(file, np.int64, "r") if os.fstat(file.fileno()).st_size else range(0)
         return Starts(f"windows of {dictionary.fingerprint}", places)
 
 

@@ -40,8 +40,8 @@ def examples(tokens, starts, length=LENGTH):
     return source.next_batch()["decoder_target_tokens"]
 
 
-def test_windows_begin_where_the_dictionary_cuts(tokens, tunstall, folder, tmp_path):
-    starts = crops.Crops("windows", str(folder)).starts(tokens, LENGTH, tmp_path)
+def test_windows_begin_where_the_dictionary_cuts(tokens, tunstall, folder):
+    starts = crops.Crops("windows", str(folder)).starts(tokens, LENGTH)
     expected, place = [], 0
     for document in DOCUMENTS:
         for code in tunstall.encode(document):
@@ -54,29 +54,29 @@ def test_windows_begin_where_the_dictionary_cuts(tokens, tunstall, folder, tmp_p
     assert tunstall.fingerprint in starts.name
 
 
-def test_examples_are_the_ids_from_there_on(tokens, folder, tmp_path):
+def test_examples_are_the_ids_from_there_on(tokens, folder):
     for how in (crops.Crops(), crops.Crops("anywhere"), crops.Crops("windows", str(folder))):
-        starts = how.starts(tokens, LENGTH, tmp_path)
+        starts = how.starts(tokens, LENGTH)
         expected = [tokens.ids[start : start + LENGTH].tolist() for start in starts.places]
         assert sorted(examples(tokens, starts).tolist()) == sorted(expected)
 
 
-def test_blocks_are_the_default(tokens, tmp_path):
-    starts = crops.Crops().starts(tokens, LENGTH, tmp_path)
+def test_blocks_are_the_default(tokens):
+    starts = crops.Crops().starts(tokens, LENGTH)
     batch = batches.TokenFileSource(tokens, 5, LENGTH, seed=0).next_batch()
     again = batches.TokenFileSource(tokens, 5, LENGTH, seed=0, starts=starts).next_batch()
     np.testing.assert_array_equal(batch["decoder_target_tokens"], again["decoder_target_tokens"])
     assert len(starts.places) == tokens.num_tokens // LENGTH
 
 
-def test_anywhere_reaches_the_very_end(tokens, tmp_path):
-    places = crops.Crops("anywhere").starts(tokens, LENGTH, tmp_path).places
+def test_anywhere_reaches_the_very_end(tokens):
+    places = crops.Crops("anywhere").starts(tokens, LENGTH).places
     assert (places[0], places[-1]) == (0, tokens.num_tokens - LENGTH)
     assert tokens.ids[places[-1] + LENGTH - 1] == vocab.EOS_ID
 
 
-def test_a_position_of_other_starts_is_refused(tokens, folder, tmp_path):
-    windows = crops.Crops("windows", str(folder)).starts(tokens, LENGTH, tmp_path)
+def test_a_position_of_other_starts_is_refused(tokens, folder):
+    windows = crops.Crops("windows", str(folder)).starts(tokens, LENGTH)
     source = batches.TokenFileSource(tokens, 2, LENGTH, seed=0, starts=windows)
     state = json.loads(json.dumps(source.state()))
     others = crops.Starts("windows of another", windows.places)
@@ -85,8 +85,8 @@ def test_a_position_of_other_starts_is_refused(tokens, folder, tmp_path):
         source.restore(state)
 
 
-def test_too_little_text_is_said(tokens, tmp_path):
-    starts = crops.Crops("anywhere").starts(tokens, 1000, tmp_path)
+def test_too_little_text_is_said(tokens):
+    starts = crops.Crops("anywhere").starts(tokens, 1000)
     with pytest.raises(errors.InputError, match="fewer than one example of 1000"):
         batches.TokenFileSource(tokens, 1, 1000, seed=0, starts=starts)
 
@@ -95,13 +95,13 @@ def test_what_has_no_windows_is_refused(tokens, tmp_path, pairs_of):
     coder = NeuralAC(byte_model.StaticByteModel.fit(DOCUMENTS))
     coder.save(tmp_path / "ac")
     with pytest.raises(errors.InputError, match="static_ac_v256 has no code for each window"):
-        crops.Crops("windows", str(tmp_path / "ac")).starts(tokens, LENGTH, tmp_path)
+        crops.Crops("windows", str(tmp_path / "ac")).starts(tokens, LENGTH)
 
 
 def test_codes_have_no_windows_to_begin_in(folder, tmp_path, pairs):
     codes = token_files.write_tokens(tmp_path / "codes", pairs, [b"aabb"])
     with pytest.raises(errors.InputError, match="512 codes"):
-        crops.Crops("windows", str(folder)).starts(codes, 1, tmp_path)
+        crops.Crops("windows", str(folder)).starts(codes, 1)
 
 
 @pytest.mark.parametrize("arguments", [("words",), ("windows",), ("blocks", "folder")])
