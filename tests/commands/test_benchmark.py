@@ -71,7 +71,7 @@ def test_what_is_missing_is_said(capsys, run_folder, argv, says):
 def test_train_step(capsys):
     result = benchmark(
         capsys,
-        *("train-step", "--size=tiny", "--batch_size=2", "--length=16", "--rounds=1"),
+        *("train-step", "--size=tiny", "--batch_size=4", "--length=16", "--rounds=1"),
         "--microbatches=2",
     )
     contract = [
