@@ -24,7 +24,7 @@ import numpy as np
 
 from eiw import errors
 from eiw.coding import byte_model, lanes, wide_integers
-from eiw.compressors import window_format, window_walk
+from eiw.compressors import window_cells, window_format, window_walk
 
 # As many as an exported network has rows.
 _LANES = 64
@@ -59,7 +59,7 @@ class WindowLanes:
                 f"{_MAX_PRECISION} at most."
             )
         self._model, self._settings = model, settings
-        self._rules = window_walk.Rules(
+        self._rules = window_cells.Rules(
             settings.precision,
             settings.window_bits,
             settings.max_depth,
@@ -77,8 +77,8 @@ class WindowLanes:
             2 if is_trie else settings.max_depth + 1,
             self.num_limbs,
         )
-        self._counters = np.zeros((_LANES, window_walk.NUM_COUNTERS), np.int64)
-        self._wide = np.zeros((_LANES, window_walk.NUM_WIDE, self.num_limbs), np.uint64)
+        self._counters = np.zeros((_LANES, window_cells.NUM_COUNTERS), np.int64)
+        self._wide = np.zeros((_LANES, window_cells.NUM_WIDE, self.num_limbs), np.uint64)
         self._m1: lanes.Lanes | None = None
         # Nodes that M1 can go on from, by their number; see `lanes.Lanes`.
         self._entries = np.full(len(self._pool.parents), -1, np.int32)
@@ -159,7 +159,7 @@ class WindowLanes:
         """M1 reads a symbol in each lane."""
         counters, bank_entries = self._counters, self._m1.bank_entries
         has_bank = bank_entries > 0 and self._rules.reset_every == 1
-        fresh = counters[numbers, window_walk.FED] == counters[numbers, window_walk.BASE]
+        fresh = counters[numbers, window_cells.FED] == counters[numbers, window_cells.BASE]
         if has_bank:
             begins = numbers[fresh]
             entries = np.full((len(begins), self._m1.bank_depth), -1, np.int64)
@@ -167,14 +167,14 @@ class WindowLanes:
             if counts.any():
                 resumed = np.flatnonzero(counts)
                 self._m1.resume(begins[resumed], entries[resumed], counts[resumed])
-                counters[begins, window_walk.FED] += counts
+                counters[begins, window_cells.FED] += counts
                 fresh[fresh] = counts == 0
-        fed = counters[numbers, window_walk.FED]
+        fed = counters[numbers, window_cells.FED]
         symbols = symbols_at(numbers, fed)
         cdfs = self._m1.feed(numbers, symbols, fresh)
         nodes = window_walk.store(self._rules, self._pool, numbers, counters, symbols, cdfs)
         if has_bank:
-            depths = fed + 1 - counters[numbers, window_walk.BASE]
+            depths = fed + 1 - counters[numbers, window_cells.BASE]
             is_new = (nodes >= 0) & (depths <= self._m1.bank_depth)
             is_new[is_new] = self._entries[nodes[is_new]] < 0
             # Two lanes can have the same prefix; one of them is enough.
@@ -189,8 +189,8 @@ class WindowLanes:
     def begin(self, lane: int, start: int, end: int, window: int) -> None:
         """Puts a lane before its first window, at a fresh M1."""
         counters = self._counters[lane]
-        counters[window_walk.START], counters[window_walk.END] = start, end
-        counters[window_walk.WINDOW], counters[window_walk.LOGGED] = window, 0
+        counters[window_cells.START], counters[window_cells.END] = start, end
+        counters[window_cells.WINDOW], counters[window_cells.LOGGED] = window, 0
         window_walk.begin_window(self._rules, self._pool, counters, self._wide[lane], lane, True)
 
 
@@ -221,7 +221,7 @@ class _Encoding:
         self._queue = self._pieces_of_texts()
         self._starts = np.empty((_LANES, _LOG), np.int64)
         self._cells = np.empty((_LANES, _LOG, owner.num_limbs), np.uint64)
-        is_delay = owner._rules.window_end == window_walk.DELAY
+        is_delay = owner._rules.window_end == window_cells.DELAY
         path = owner._rules.max_depth + 1 if is_delay else 1
         self._path = np.empty((_LANES, path, owner.num_limbs), np.uint64)
         self._logs: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
@@ -246,7 +246,7 @@ class _Encoding:
         job = next(self._queue, None)
         if job is not None or not busy or not self._owner._rules.reset_every:
             return job
-        places = self._owner._counters[busy, window_walk.START]
+        places = self._owner._counters[busy, window_cells.START]
         rests = self._limits[busy] - places
         longest = int(rests.argmax())
         if rests[longest] < 2 * self._min_piece:
@@ -272,14 +272,14 @@ class _Encoding:
 
     def _stopped(self, lane: int, job: tuple[int, int, int], status: int) -> bool:
         counters = self._owner._counters[lane]
-        count = counters[window_walk.LOGGED]
-        counters[window_walk.LOGGED] = 0
+        count = counters[window_cells.LOGGED]
+        counters[window_cells.LOGGED] = 0
         self._logs[lane].append(
             (self._starts[lane, :count].copy(), self._cells[lane, :count].copy())
         )
         if status != window_walk.DONE:
             return False
-        stop = int(counters[window_walk.START])
+        stop = int(counters[window_cells.START])
         starts, cells = zip(*self._logs.pop(lane), strict=True)
         self._pieces[job[0]].append(_Piece(np.concatenate(starts), np.concatenate(cells), stop))
         return True
@@ -342,14 +342,14 @@ class _Decoding:
             return job
         counters = self._owner._counters
         # Whole resets from the beginning of the window that each lane is at.
-        nexts = counters[busy, window_walk.WINDOW] + step - counters[busy, window_walk.AGE]
-        rests = (counters[busy, window_walk.END] - nexts) // step
+        nexts = counters[busy, window_cells.WINDOW] + step - counters[busy, window_cells.AGE]
+        rests = (counters[busy, window_cells.END] - nexts) // step
         longest = int(rests.argmax())
         if rests[longest] < 1:
             return None
         first = int(nexts[longest] + rests[longest] // 2 * step)
-        end = int(counters[busy[longest], window_walk.END])
-        counters[busy[longest], window_walk.END] = first
+        end = int(counters[busy[longest], window_cells.END])
+        counters[busy[longest], window_cells.END] = first
         return int(np.searchsorted(self._bounds, first, "right")) - 1, first, end
 
     def _begin(self, lane: int, job: tuple[int, int, int]) -> None:
@@ -369,7 +369,7 @@ class _Decoding:
             )
         number, first, _ = job
         counters, text = self._owner._counters[lane], self._texts[lane]
-        start = int(counters[window_walk.START])
+        start = int(counters[window_cells.START])
         if status == window_walk.DONE:
             self._parts[lane].append(text[:start].tobytes())
             self._found[number][first] = b"".join(self._parts.pop(lane))
@@ -378,7 +378,7 @@ class _Decoding:
         shift = start - start % self._owner._pool.own_rows
         self._parts[lane].append(text[:shift].tobytes())
         text[: start - shift] = text[shift:start].copy()
-        counters[[window_walk.START, window_walk.FED, window_walk.BASE]] -= shift
+        counters[[window_cells.START, window_cells.FED, window_cells.BASE]] -= shift
         return False
 
     def _symbols_at(self, numbers: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -387,10 +387,10 @@ class _Decoding:
 
 def _new_pool(
     model: byte_model.ByteModel, max_nodes: int, own_rows: int, num_limbs: int
-) -> window_walk.Pool:
+) -> window_cells.Pool:
     """A pool with the root. Memory that is never written to is never taken."""
     rows = max_nodes + _LANES * own_rows
-    pool = window_walk.Pool(
+    pool = window_cells.Pool(
         cdfs=np.empty((rows, model.alphabet_size + 1), np.uint16),
         codes=np.empty((rows, num_limbs), np.uint64),
         notes=np.zeros(rows, np.uint8),
