@@ -3,7 +3,7 @@
 The codes are those of `equal_info`, bit for bit. Where M1 begins afresh with each window, its CDF
 after a prefix of the window depends on that prefix alone, so each is computed once and kept in a
 trie, which all texts share and which can be saved. M1 is run for many windows at a time, of many
-texts and of many places in one text: see `window_lanes`.
+texts and of many places in one text: see `window_jobs`.
 """
 
 import itertools
@@ -15,7 +15,7 @@ import numpy as np
 
 from eiw import errors
 from eiw.coding import bits, byte_model
-from eiw.compressors import artefact, base, window_format, window_lanes
+from eiw.compressors import artefact, base, window_format, window_jobs, window_lanes
 
 
 class LazyWindows(base.Compressor):
@@ -86,21 +86,21 @@ class LazyWindows(base.Compressor):
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
         with self._lock:
-            windows = self._lanes.encode(texts)
+            windows = window_jobs.encode(self._lanes, texts)
         return [self._to_tokens(cells) for cells, _ in windows]
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
         cells = [self._to_cells(text_codes) for text_codes in codes]
         with self._lock:
-            return self._lanes.decode(cells)
+            return window_jobs.decode(self._lanes, cells)
 
     def count_lost(self, text: bytes) -> tuple[int, int]:
         """How many windows of `text` decode to something else, and how many there are."""
         with self._lock:
-            ((cells, starts),) = self._lanes.encode([text])
+            ((cells, starts),) = window_jobs.encode(self._lanes, [text])
             if self.lossless:
                 return 0, len(cells)
-            found = self._lanes.decode([cells[i : i + 1] for i in range(len(cells))])
+            found = window_jobs.decode(self._lanes, [cells[i : i + 1] for i in range(len(cells))])
         bounds = itertools.pairwise([*starts.tolist(), len(text)])
         return sum(
             text[first:end] != window for (first, end), window in zip(bounds, found, strict=True)

@@ -1,83 +1,50 @@
-"""One window at a time, compiled: the rules of `window_node` on integers of any width.
+"""Walks over texts, one window after the other, compiled; the rules are those of `window_cells`.
 
-W = 128 at precision 14 asks for products of 157 bits, so points and cells are L limbs of 32 bits,
-lowest first, in uint64: the product of a limb and a count, with its carry, then fits into one.
-
-A lane is a walk over texts. It stops when it needs the CDF after a prefix that nobody knows
-(`MISS`), and goes on when that is there. CDFs lie in the rows of a `Pool`: row 0 is the one that
-every fresh M1 begins with; then come those of the trie, which all lanes share; then the lanes' own.
-Where M1 is kept over windows, a prefix is not all that its CDF depends on: there is no trie, and a
-lane's own rows hold the CDFs after its last symbols, one after another.
+A lane is a walk. It stops when it needs the CDF after a prefix that nobody knows (`MISS`), and goes
+on when that is there.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
 from eiw import vocab
 from eiw.coding import jit, wide_integers
+from eiw.compressors.window_cells import (
+    AGE,
+    ARRIVED,
+    BASE,
+    BEST,
+    CHILD_LOW,
+    CHILD_WIDTH,
+    CODE,
+    DELAY,
+    DEPTH,
+    END,
+    EXACT,
+    FED,
+    GREEDY,
+    LOGGED,
+    LOW,
+    NO_CODE,
+    RESERVED,
+    RESERVES,
+    ROW,
+    START,
+    UNKNOWN,
+    WIDTH,
+    WINDOW,
+    code_of,
+    fits,
+    narrow,
+    symbol_enclosing,
+)
 
 # Why a lane stopped: for a CDF, for room to write to, at its end, at a cell that is no text's.
 MISS, FULL, DONE, FOREIGN = range(4)
-EXACT, GREEDY, DELAY = range(3)
-
-# A lane's integers, int64[NUM_COUNTERS]. Places are indices into its text.
-#   START, DEPTH: the prefix is text[START : START + DEPTH]; ROW: of its CDF in the pool
-#   END: of the text, or in decoding of the lane's cells; WINDOW: index of the cell to decode
-#   FED, BASE: M1 has read text[BASE : FED]
-#   AGE: windows since M1 began afresh
-#   BEST: length of the text to take, 0 for none yet
-#   ARRIVED: row of the CDF that the lane waited for, -1 for none
-#   LOGGED: windows written to the log
-(START, DEPTH, ROW, END, WINDOW, FED, BASE, AGE, BEST, ARRIVED, LOGGED, NUM_COUNTERS) = range(12)
-
-# Its wide integers, uint64[NUM_WIDE, L]: the interval of the prefix and of its child, the cell that
-# the first symbol reserved, the code to take, and what lies between.
-(LOW, WIDTH, CHILD_LOW, CHILD_WIDTH, RESERVED, CODE, FIRST, STOP, POINT, CELL, NUM_WIDE) = range(11)
-
-# What is known of the text of a row: nothing; that it has no code; its code; and that this code is
-# one that a single symbol reserved.
-_UNKNOWN, _NO_CODE, _HAS_CODE, _RESERVES = range(4)
 
 _MASK = np.uint64((1 << 32) - 1)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 # Multiplier of the hash: 2^64 divided by the golden ratio.
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-class Rules(NamedTuple):
-    """The format, as numbers: `window_format.WindowFormat`."""
-
-    precision: int
-    window_bits: int
-    max_depth: int
-    roundest: bool
-    window_end: int
-    reset_every: int
-    """1: prefixes are all that CDFs depend on, and rows of the pool are a trie."""
-
-
-class Pool(NamedTuple):
-    """CDFs and what is known of their texts.
-
-    Attributes:
-      cdfs: uint16[rows, A + 1].
-      codes, notes: uint64[rows, L], uint8[rows]: the texts' codes, once known.
-      parents, symbols: int32[nodes], int16[nodes]: the first rows are nodes of the trie.
-      table: int32[power of two], open addressing from parent and symbol to node; -1 is empty.
-      size: int64[1], nodes so far.
-      own_rows: rows of a lane, at the end of the pool, each in its turn: where M1 is kept one for
-        each prefix of a window; else two, the prefix that the trie has no room for and its child.
-    """
-
-    cdfs: np.ndarray
-    codes: np.ndarray
-    notes: np.ndarray
-    parents: np.ndarray
-    symbols: np.ndarray
-    table: np.ndarray
-    size: np.ndarray
-    own_rows: int
 
 
 @jit.jit
@@ -122,8 +89,8 @@ def _encode_lane(rules, pool, lane, counters, wide, text, claimed, starts, cells
             place = counters[START] + counters[DEPTH]
             if place == counters[END] or counters[DEPTH] == rules.max_depth:
                 break
-            _narrow(rules, pool, counters, wide, np.int64(text[place]))
-            if not _fits(rules, wide, CHILD_LOW, CHILD_WIDTH):
+            narrow(rules, pool, counters, wide, np.int64(text[place]))
+            if not fits(rules, wide, CHILD_LOW, CHILD_WIDTH):
                 break
             if not _descend(rules, pool, counters, wide, lane, np.int64(text[place])):
                 return MISS
@@ -168,7 +135,7 @@ def _decode_lane(rules, pool, lane, counters, wide, text, cells):
     while counters[START] + rules.max_depth <= len(text):
         cell = cells[counters[WINDOW]]
         while not _is_found(rules, pool, counters, wide, cell):
-            symbol = _symbol_enclosing(rules, pool, counters, wide, cell)
+            symbol = symbol_enclosing(rules, pool, counters, wide, cell)
             if symbol < 0:
                 if rules.window_end == EXACT:
                     counters[BEST] = counters[DEPTH]
@@ -177,7 +144,7 @@ def _decode_lane(rules, pool, lane, counters, wide, text, cells):
                 counters[BEST] *= rules.window_end == GREEDY
                 break
             text[counters[START] + counters[DEPTH]] = symbol
-            _narrow(rules, pool, counters, wide, symbol)
+            narrow(rules, pool, counters, wide, symbol)
             if not _descend(rules, pool, counters, wide, lane, symbol):
                 return MISS
         if counters[BEST] == 0:
@@ -219,7 +186,7 @@ def store(rules, pool, lanes, counters, symbols, cdfs):
                 continue
         if rules.reset_every != 1 or is_awaited:
             pool.cdfs[row] = cdfs[index]
-            pool.notes[row] = _UNKNOWN
+            pool.notes[row] = UNKNOWN
         if is_awaited:
             state[ARRIVED] = row
     return nodes
@@ -258,7 +225,7 @@ def _add_node(pool, parent, symbol, cdf):
         node = pool.size[0]
         pool.size[0] += 1
         pool.cdfs[node] = cdf
-        pool.notes[node] = _UNKNOWN
+        pool.notes[node] = UNKNOWN
         pool.parents[node], pool.symbols[node] = parent, symbol
         pool.table[slot] = node
     return np.int64(pool.table[slot])
@@ -318,12 +285,12 @@ def _note_code(rules, pool, counters, wide, path):
     """Takes the prefix as the text to encode, if it has a code."""
     if counters[DEPTH] == 0:
         return
-    note = _code(rules, pool, counters, wide)
-    if note == _RESERVES:
+    note = code_of(rules, pool, counters, wide)
+    if note == RESERVES:
         wide[RESERVED] = pool.codes[counters[ROW]]
     elif counters[DEPTH] == 1:
         wide[RESERVED] = _MASK  # no cell
-    if note != _NO_CODE:
+    if note != NO_CODE:
         wide[CODE] = pool.codes[counters[ROW]]
         counters[BEST] = counters[DEPTH]
         if rules.window_end == DELAY:
@@ -336,144 +303,12 @@ def _is_found(rules, pool, counters, wide, cell):
     depth = counters[DEPTH]
     if depth == 0 or (rules.window_end == EXACT and depth > 1):
         return False
-    note = _code(rules, pool, counters, wide)
+    note = code_of(rules, pool, counters, wide)
     is_code = wide_integers.equal(pool.codes[counters[ROW]], cell)
     if rules.window_end == EXACT:
-        is_found = note == _RESERVES and is_code
+        is_found = note == RESERVES and is_code
     else:
         is_found = is_code and rules.window_end == DELAY
     if is_found or (is_code and rules.window_end == GREEDY):
         counters[BEST] = depth
     return is_found
-
-
-@jit.jit
-def _code(rules, pool, counters, wide):
-    """What is known of the prefix, and `pool.codes[ROW]`, found out if it has to be."""
-    row, depth = counters[ROW], counters[DEPTH]
-    if row < len(pool.parents) and pool.notes[row] != _UNKNOWN:
-        return pool.notes[row]
-    _enclosed(rules, wide, LOW, WIDTH)
-    code = pool.codes[row]
-    if rules.window_end != EXACT:
-        note = _HAS_CODE
-        _roundest(rules, wide, code, whole=True)
-    else:
-        if depth == 1:
-            wide[RESERVED] = _MASK
-        if depth == rules.max_depth:
-            has_code = _leaf_code(rules, wide, code)
-        else:
-            has_code = _own_code(rules, pool, counters, wide, code)
-        note = _HAS_CODE if has_code else _NO_CODE
-        if depth == 1 and not has_code:
-            note = _RESERVES
-            code[:] = wide[FIRST]
-    pool.notes[row] = note
-    return note
-
-
-@jit.jit
-def _own_code(rules, pool, counters, wide, code):
-    """The code among the cells that boundaries between children cut; False if there is none."""
-    cdf = pool.cdfs[counters[ROW]]
-    points_in_cell = (_ONE << np.uint64(rules.precision)) - _ONE
-    best_zeros = -1
-    for symbol in range(1, len(cdf) - 1):
-        wide_integers.scale(wide[WIDTH], cdf[symbol], rules.precision, wide[POINT])
-        wide_integers.add(wide[POINT], wide[LOW], wide[POINT])
-        if wide[POINT, 0] & points_in_cell == 0:
-            continue
-        wide_integers.shift_right(wide[POINT], rules.precision, wide[CELL])
-        if (
-            wide_integers.less(wide[CELL], wide[FIRST])
-            or not wide_integers.less(wide[CELL], wide[STOP])
-            or wide_integers.equal(wide[CELL], wide[RESERVED])
-        ):
-            continue
-        zeros = wide_integers.trailing_zeros(wide[CELL])
-        if zeros > best_zeros:
-            code[:] = wide[CELL]
-            best_zeros = zeros
-        if not rules.roundest:
-            break
-    return best_zeros >= 0
-
-
-@jit.jit
-def _leaf_code(rules, wide, code):
-    """The code of a text that nothing may follow: it owns all its cells but the reserved one."""
-    if wide_integers.equal(wide[FIRST], wide[RESERVED]):
-        wide_integers.add_bit(wide[FIRST], 0, wide[FIRST])
-    code[:] = wide[FIRST]
-    if not wide_integers.less(wide[FIRST], wide[STOP]):
-        return False
-    if rules.roundest:
-        _roundest(rules, wide, code, whole=False)
-    return True
-
-
-@jit.jit
-def _roundest(rules, wide, code, whole):
-    """The cell of FIRST .. STOP with the most trailing zeros, the lowest of these.
-
-    If `whole`, so many that all cells between it and the next such one are in the interval.
-    """
-    for zeros in range(rules.window_bits, -1, -1):
-        wide_integers.round_up(wide[FIRST], zeros, code)
-        wide[CELL] = code
-        if whole:
-            wide_integers.add_bit(code, zeros, wide[CELL])
-            if not wide_integers.less(wide[STOP], wide[CELL]):
-                return
-        elif wide_integers.less(code, wide[STOP]):
-            return
-
-
-@jit.jit
-def _enclosed(rules, wide, low, width):
-    """Sets FIRST and STOP: the cells that an interval encloses are those from FIRST to STOP - 1."""
-    wide_integers.round_up(wide[low], rules.precision, wide[FIRST])
-    wide_integers.shift_right(wide[FIRST], rules.precision, wide[FIRST])
-    wide_integers.add(wide[low], wide[width], wide[STOP])
-    wide_integers.shift_right(wide[STOP], rules.precision, wide[STOP])
-
-
-@jit.jit
-def _fits(rules, wide, low, width):
-    _enclosed(rules, wide, low, width)
-    return wide_integers.less(wide[FIRST], wide[STOP])
-
-
-@jit.jit
-def _narrow(rules, pool, counters, wide, symbol):
-    """Sets the child's interval."""
-    cdf = pool.cdfs[counters[ROW]]
-    wide_integers.scale(wide[WIDTH], cdf[symbol], rules.precision, wide[CHILD_LOW])
-    wide_integers.scale(wide[WIDTH], cdf[symbol + 1], rules.precision, wide[CHILD_WIDTH])
-    wide_integers.subtract(wide[CHILD_WIDTH], wide[CHILD_LOW], wide[CHILD_WIDTH])
-    wide_integers.add(wide[CHILD_LOW], wide[LOW], wide[CHILD_LOW])
-
-
-@jit.jit
-def _symbol_enclosing(rules, pool, counters, wide, cell):
-    """The symbol whose child encloses a cell of the prefix, -1 for none."""
-    if counters[DEPTH] == rules.max_depth:
-        return np.int64(-1)
-    cdf = pool.cdfs[counters[ROW]]
-    # The last symbol whose child begins at or below the cell's first point, by bisection.
-    symbol, above = np.int64(0), np.int64(len(cdf) - 1)
-    while above - symbol > 1:
-        middle = (symbol + above) // 2
-        wide_integers.scale(wide[WIDTH], cdf[middle], rules.precision, wide[POINT])
-        wide_integers.add(wide[POINT], wide[LOW], wide[POINT])
-        wide_integers.round_up(wide[POINT], rules.precision, wide[POINT])
-        wide_integers.shift_right(wide[POINT], rules.precision, wide[CELL])
-        if wide_integers.less(cell, wide[CELL]):
-            above = middle
-        else:
-            symbol = middle
-    _narrow(rules, pool, counters, wide, symbol)
-    _enclosed(rules, wide, CHILD_LOW, CHILD_WIDTH)
-    encloses = not wide_integers.less(cell, wide[FIRST]) and wide_integers.less(cell, wide[STOP])
-    return symbol if encloses else np.int64(-1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eiw import compressors, errors
 from eiw.coding import byte_model
-from eiw.compressors import artefact, equal_info, lazy_windows, window_dictionary, window_lanes
+from eiw.compressors import artefact, equal_info, lazy_windows, window_dictionary, window_jobs
 
 FORMS = {
     "16_16": {"window_bits": 16},
@@ -153,9 +153,9 @@ def test_long_texts_in_pieces(lazy, text, form):
 def test_pieces_do_not_show(ngrams, text, form, monkeypatch):
     data = text[:600] + np.random.default_rng(1).bytes(60)
     whole = reference_of(ngrams, form).encode(data)
-    monkeypatch.setattr(window_lanes, "_MAX_PIECE_BYTES", 23)
-    monkeypatch.setattr(window_lanes, "_MAX_PIECE_WINDOWS", 2)
-    monkeypatch.setattr(window_lanes, "_LOG", 3)
+    monkeypatch.setattr(window_jobs, "_MAX_PIECE_BYTES", 23)
+    monkeypatch.setattr(window_jobs, "_MAX_PIECE_WINDOWS", 2)
+    monkeypatch.setattr(window_jobs, "_LOG", 3)
     windows = lazy_windows.LazyWindows(ngrams, **FORMS[form])
     np.testing.assert_array_equal(windows.encode(data), whole)
     assert windows.decode(whole) == data
