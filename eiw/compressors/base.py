@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from eiw import errors
+from eiw.coding import byte_model
 
 # Bytes to encode at a time: enough texts that few are left over when several are encoded in turns.
 ENCODE_GROUP = 1 << 20
@@ -74,6 +75,14 @@ class Compressor(abc.ABC):
         Raises:
           InputError: the folder cannot be written.
         """
+
+    def _run_m1(self, model: byte_model.ByteModel) -> None:
+        """Notes that `model` decides the codes, and that it runs to encode and decode."""
+        self.runs_m1 = True
+        self.m1_fingerprint = model.fingerprint
+        # A model that is a table says nothing of these.
+        self.m1_params = getattr(model, "kernel_params", 0)
+        self.m1_flops = getattr(model, "flops", 0.0)
 
     def encode(self, data: bytes) -> np.ndarray:
         """The codes of one text, int32[n]; any bytes, and none for none."""

@@ -74,12 +74,9 @@ class BlockStream(base.Compressor):
         self.name = f"{prefix}{self.short_name}_{base.size_label(self.vocab_size)}"
         # The class's method is the family; an instance's says whether it runs M1.
         self.method = f"Static{type(self).method}" if self._is_static else type(self).method
+        self._run_m1(model)
         # The paper counts no M1 for StaticAC: it is a table.
         self.runs_m1 = not self._is_static
-        # A model that is a table says nothing of them.
-        self.m1_params = getattr(model, "kernel_params", 0)
-        self.m1_flops = getattr(model, "flops", 0.0)
-        self.m1_fingerprint = model.fingerprint
         self.codes_eos = model.alphabet_size > vocab.EOS_SYMBOL
         self._text_ending = _Ending.EOS if self.codes_eos else _Ending.LENGTH
         self._contents = artefact.artefact_contents(self.kind, self._config(), {})

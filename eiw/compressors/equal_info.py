@@ -45,7 +45,6 @@ class EqualInfoWindows(base.Compressor):
     kind = "equal_info"
     carries_m1 = True
     method = "EqualInfoAC"
-    runs_m1 = True
 
     def __init__(
         self,
@@ -73,7 +72,7 @@ class EqualInfoWindows(base.Compressor):
         self.vocab_size = 1 << self.format.token_bits
         self.lossless = window_end != "greedy"
         self.window_bits = window_bits
-        self.m1_fingerprint = model.fingerprint
+        self._run_m1(model)
         config = self.format.to_config() | artefact.model_facts(model)
         self._contents = artefact.artefact_contents(self.kind, config, {})
 

@@ -40,7 +40,6 @@ class LazyWindows(base.Compressor):
     kind = "lazy_windows"
     carries_m1 = True
     method = "EqualInfoAC"
-    runs_m1 = True
 
     def __init__(
         self,
@@ -67,7 +66,7 @@ class LazyWindows(base.Compressor):
         self.vocab_size = 1 << token_bits
         self.lossless = window_end != "greedy"
         self.window_bits = window_bits
-        self.m1_fingerprint = model.fingerprint
+        self._run_m1(model)
         self._model = model
         config = self.format.to_config() | artefact.model_facts(model)
         self._contents = artefact.artefact_contents(self.kind, config, {})
