@@ -1,8 +1,6 @@
 """The paper's sizes, from the gin files to the last digit, and what a config refuses."""
 
-import importlib.util
 import json
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +8,10 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-import gin
-from eiw import errors
+from eiw import errors, gin_config
 from eiw.models import config, decoder
 
-# gin needs `importlib.util` imported before it parses, and does not do so itself.
-assert importlib.util
-SIZES = pathlib.Path(__file__).parents[2] / "gin" / "sizes"
+SIZES = gin_config.folder() / "sizes"
 # Paper, Table 4, with a gated feed-forward; it rounds the last one to 2 billion.
 KERNELS = {
     "3m": 3_145_728,
@@ -28,16 +23,9 @@ KERNELS = {
 SMALL = {"vocab_size": 9, "embed_dim": 8, "num_heads": 2, "num_layers": 1, "mlp_dim": 8}
 
 
-@pytest.fixture(autouse=True)
-def forget_gin():
-    yield
-    gin.clear_config()
-
-
 def config_of(size: str) -> config.DecoderConfig:
-    gin.parse_config((SIZES / f"{size}.gin").read_text())
-    gin.bind_parameter("config.DecoderConfig.vocab_size", 65_539)
-    return gin.get_configurable(config.DecoderConfig)()
+    vocab_size = "config.DecoderConfig.vocab_size = 65_539"
+    return gin_config.build(config.DecoderConfig, [f"sizes/{size}.gin"], [vocab_size])[0]
 
 
 @pytest.mark.parametrize("size", KERNELS)
