@@ -4,7 +4,7 @@ from pydoc_data import topics
 import numpy as np
 import pytest
 import sentencepiece
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eiw import compressors, errors
@@ -46,6 +46,13 @@ def test_any_bytes_come_back(pieces, texts):
     assert pieces.decode_batch(codes) == texts
     for one, text in zip(codes, texts, strict=True):
         np.testing.assert_array_equal(pieces.encode(text), one)
+
+
+@pytest.mark.slow
+@settings(max_examples=100_000)
+@given(st.lists(ODD_BYTES, max_size=3))
+def test_any_bytes_come_back_100_000_times(pieces, texts):
+    assert pieces.decode_batch(pieces.encode_batch(texts)) == texts
 
 
 def test_every_byte_has_a_code(pieces):

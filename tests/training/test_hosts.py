@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -79,16 +80,15 @@ def alone(tokens, tmp_path_factory):
     ids=str,
 )
 def test_two_hosts_train_evaluate_and_resume_as_one(alone, tokens, tmp_path, mesh):
-    train(tmp_path, tokens, 2, 4, mesh, 2)
-    assert_same(logged(tmp_path), [line for line in alone if line["step"] <= 4])
-    train(tmp_path, tokens, 2, 8, mesh, 2)
-    assert_same(logged(tmp_path), alone)
-
-
-def test_a_run_of_two_hosts_goes_on_with_one(alone, tokens, tmp_path):
-    train(tmp_path, tokens, 2, 4, {"data": 2}, 1)
-    train(tmp_path, tokens, 1, 8, {}, 1)
-    assert_same(logged(tmp_path), alone)
+    two, one = tmp_path / "two", tmp_path / "one"
+    train(two, tokens, 2, 4, mesh, 2)
+    assert_same(logged(two), [line for line in alone if line["step"] <= 4])
+    shutil.copytree(two, one)
+    train(two, tokens, 2, 8, mesh, 2)
+    assert_same(logged(two), alone)
+    # Or with another number of hosts, and of devices.
+    train(one, tokens, 1, 8, {}, 1)
+    assert_same(logged(one), alone)
 
 
 def test_hosts_that_would_read_the_same_rows_are_refused(tokens, tmp_path):
