@@ -13,6 +13,8 @@ from eiw.compressors import artefact, base
 
 # Blocks coded side by side: the batch that a network is exported with.
 _ROWS = 64
+# More than any coder writes for a symbol, at any precision.
+_MOST_SYMBOL_BITS = 64
 # What a decoder that stops at no symbol is told to stop at.
 _NO_SYMBOL = -1
 
@@ -174,13 +176,23 @@ class BlockStream(base.Compressor):
         while len(unfinished):
             for batch in _batches_of_like_size((ends - starts)[unfinished]):
                 rows = unfinished[batch]
-                blocks, starts[rows] = self._decode_blocks(joined, starts[rows], ends[rows], ending)
+                # What coders prepare is only these blocks, not all texts once for each batch.
+                part, part_starts, part_ends = _cut_out(
+                    joined, starts[rows], ends[rows], self._most_bits
+                )
+                blocks, next_starts = self._decode_blocks(part, part_starts, part_ends, ending)
+                starts[rows] += next_starts - part_starts
                 for row, block in zip(rows, blocks, strict=True):
                     streams[row].append(block)
                     if len(block) < self._block_bytes and starts[row] < ends[row]:
                         raise errors.InputError(f"Text {row} goes on after its last block.")
             unfinished = unfinished[(starts < ends)[unfinished]]
         return [np.concatenate(blocks) for blocks in streams]
+
+    @property
+    def _most_bits(self) -> int:
+        """More than any block takes, its header included; a whole number of tokens."""
+        return _MOST_SYMBOL_BITS * (self._block_bytes + 4)
 
     def _encode_blocks(self, blocks: Sequence[np.ndarray], ending: _Ending) -> list[np.ndarray]:
         """The tokens of each block of symbols."""
@@ -302,6 +314,16 @@ class _Prefixes:
                 self._state = self._model.take(self._state, kept)
         if len(self.rows):
             self._state, self.cdfs = self._model.advance(self._state, symbols)
+
+
+def _cut_out(
+    joined: np.ndarray, starts: np.ndarray, ends: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """At most `most` bits from each start, one after another, with their starts and ends there."""
+    lengths = np.minimum(ends - starts, most)
+    part_ends = np.cumsum(lengths)
+    pieces = [joined[start : start + length] for start, length in zip(starts, lengths, strict=True)]
+    return np.concatenate(pieces), part_ends - lengths, part_ends
 
 
 def _batches_of_like_size(sizes: Sequence[int]) -> list[np.ndarray]:
