@@ -46,7 +46,11 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_integer(
-        "rounds", 5, "Rounds, of which the median counts.", lower_bound=1, flag_values=values
+        "rounds",
+        5,
+        "Rounds, of which the median counts; train-step: 0 for its memory alone.",
+        lower_bound=0,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "max_bytes", 20_000_000, "Text that is read at most.", lower_bound=1, flag_values=values
@@ -96,6 +100,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, what: str) -> None:
     """Measures, and prints a table and the JSON object."""
+    if not values.rounds and what != "train-step":
+        raise errors.InputError(f"eiw benchmark {what} needs --rounds of 1 or more.")
     {
         "tokenizers": _tokenizers,
         "coder": _coder,

@@ -64,7 +64,8 @@ def measure_train_step(
       batch_size: rows.
       length: tokens of a row.
       microbatches: see `step.make_train_step`.
-      rounds: times that everything is measured, after one round that is not.
+      rounds: times that everything is measured, after one round that is not; 0 to compile only,
+        for what depends on no time: memory.
       rival: another trainer's step of an equal model, to stand beside ours.
 
     Returns:
@@ -81,33 +82,34 @@ def measure_train_step(
         of each round.
     """
     mesh = sharding.make_mesh({})
+    tokens = batch_size * length
     with jax.set_mesh(mesh):
         blueprint = state.blueprint(decoder.Decoder(model), optimizer.Adafactor(), mesh)
         batch = sharding.put_batch(mesh, random_batch((batch_size, length), model.vocab_size))
-        first_state = blueprint.init(0)
         started = time.perf_counter()
         train_step = step.make_train_step(blueprint, microbatches=microbatches)
-        compiled = train_step.lower(first_state, batch).compile()
-        compile_s = time.perf_counter() - started
-
-        subjects = {"ours": Subject(compiled, first_state, batch)}
+        compiled = train_step.lower(blueprint.shapes, batch).compile()
+        forward = flops.exact_flops_per_token(model, length, causal=False).total
+        results = {
+            "model_flops": _PASSES * tokens * forward,
+            "peak_bytes": _peak_bytes(compiled),
+            "compile_s": time.perf_counter() - started,
+            "device": jax.devices()[0].device_kind,
+        }
+        if not rounds:
+            return results
+        subjects = {"ours": Subject(compiled, blueprint.init(0), batch)}
         if rival is not None:
             subjects["rival"] = rival
         wall, cpu, peak = _measure(subjects, model.dtype, rounds)
-    tokens = batch_size * length
-    operations = _PASSES * tokens * flops.exact_flops_per_token(model, length, causal=False).total
     seconds = statistics.median(wall["ours"])
-    results = {
+    results |= {
         "ms_median": 1e3 * seconds,
         "ms_min": 1e3 * min(wall["ours"]),
         "cpu_ms_median": 1e3 * statistics.median(cpu["ours"]),
         "tokens_per_s": tokens / seconds,
-        "model_flops": operations,
         "matmul_peak_flops_per_s": peak,
-        "matmul_fraction": operations / seconds / peak,
-        "peak_bytes": _peak_bytes(compiled),
-        "compile_s": compile_s,
-        "device": jax.devices()[0].device_kind,
+        "matmul_fraction": results["model_flops"] / seconds / peak,
     }
     if rival is not None:
         ratios = [ours / theirs for ours, theirs in zip(cpu["ours"], cpu["rival"], strict=True)]

@@ -31,3 +31,17 @@ def test_a_rival_is_measured_beside():
     found = step_speed.measure_train_step(CONFIG, 2, 8, rounds=3, rival=rival)
     assert found["rival_cpu_ms_median"] > 0
     assert found["cpu_ratio_to_rival"] > 1
+
+
+def test_memory_is_known_without_a_step():
+    found = step_speed.measure_train_step(CONFIG, batch_size=2, length=8, rounds=0)
+    assert set(found) == {"model_flops", "peak_bytes", "compile_s", "device"}
+
+
+def test_logits_of_a_whole_batch_never_exist():
+    wide = tiny_run.tiny_model(vocab_size=30_000).config
+    found = step_speed.measure_train_step(wide, 16, 512, microbatches=1, rounds=0)
+    parameters = 4 * 2 * wide.padded_vocab_size * wide.embed_dim
+    logits = 4 * 16 * 512 * wide.padded_vocab_size
+    # A chunk of 2^25 logits is an eighth of them.
+    assert found["peak_bytes"] < parameters + logits
