@@ -1,9 +1,10 @@
 """One host of several: trains the tiny network on a token file, as the tests start it.
 
-python host_run.py RUN_DIR TOKENS MESH STEPS COORDINATOR NUM_HOSTS HOST
+[CHECKPOINT_EVERY=4] python host_run.py RUN_DIR TOKENS MESH STEPS COORDINATOR NUM_HOSTS HOST
 """
 
 import json
+import os
 import pathlib
 import sys
 
@@ -36,7 +37,11 @@ def main(run_dir, tokens, mesh, steps, coordinator, num_hosts, host):
         return {"bits_per_byte": score.bits_per_byte}
 
     config = loop.TrainConfig(
-        steps=int(steps), log_every=1, evaluate_every=4, checkpoint_every=4, mesh=json.loads(mesh)
+        steps=int(steps),
+        log_every=1,
+        evaluate_every=4,
+        checkpoint_every=int(os.environ.get("CHECKPOINT_EVERY", 4)),
+        mesh=json.loads(mesh),
     )
     loop.train(model, source, pathlib.Path(run_dir), config, evaluate=evaluate)
 
