@@ -19,7 +19,7 @@ from eiw.data import batches, corpus, token_files
 from eiw.data import crops as crops_lib
 from eiw.evaluation import baselines, bits_per_byte, compression
 from eiw.models import config, decoder, flops
-from eiw.training import hosts, loop
+from eiw.training import hosts, loop, programs
 
 # Contexts scored together; of no influence on the result.
 _SCORE_BATCH = 8
@@ -187,11 +187,18 @@ def git_commit() -> str:
     return commit + ("+" if changed else "")
 
 
+def prepare(folder: pathlib.Path, run: ModelRun) -> programs.Programs:
+    """Begins to compile what `train` will run; the vocabulary has to be known."""
+    shape = (run.batch_size, run.length)
+    return loop.prepare(decoder.Decoder(run.model), folder, run.training, shape)
+
+
 def train(
     folder: pathlib.Path,
     run: ModelRun,
     source: batches.BatchSource,
     validation_bits_per_byte: Callable[[Any], float],
+    prepared: programs.Programs,
 ) -> loop.TrainResult:
     """Trains on any batches; `validation_bits_per_byte` is asked of the parameters on the way.
 
@@ -202,7 +209,8 @@ def train(
     def evaluate(params: Any) -> dict[str, float]:
         return {"validation_bits_per_byte": validation_bits_per_byte(params)}
 
-    result = loop.train(decoder.Decoder(run.model), source, folder, run.training, evaluate=evaluate)
+    model = decoder.Decoder(run.model)
+    result = loop.train(model, source, folder, run.training, evaluate=evaluate, prepared=prepared)
     if result.interrupted:
         raise KeyboardInterrupt
     return result
@@ -225,6 +233,7 @@ def score_batch() -> int:
 
 
 def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainResult:
+    prepared = prepare(folder, run)
     starts = run.crops.starts(tokens.train, run.length, atomic.make_folder(folder))
     source = batches.TokenFileSource(
         tokens.train,
@@ -240,6 +249,7 @@ def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainRes
         run,
         source,
         lambda params: _score(run, params, tokens.validation).bits_per_byte,
+        prepared,
     )
 
 

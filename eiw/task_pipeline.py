@@ -25,6 +25,7 @@ from eiw import compressors, errors, pipeline, rows
 from eiw.data import crops, seqio_batches, task_text, token_files
 from eiw.evaluation import bits_per_byte
 from eiw.models import decoder
+from eiw.training import programs
 
 _BATCHES = 20
 _SPLIT = "validation"
@@ -76,7 +77,13 @@ def open_task(
     return TaskData(name, task.output_features["targets"].vocabulary.compressor, use_cached)
 
 
-def train(folder: pathlib.Path, run: pipeline.ModelRun, data: TaskData, name: str = "") -> rows.Row:
+def train(
+    folder: pathlib.Path,
+    run: pipeline.ModelRun,
+    data: TaskData,
+    name: str = "",
+    prepared: programs.Programs | None = None,
+) -> rows.Row:
     """Trains a model on a task in `folder`, scores it, and returns its row.
 
     What only token files know is left out: the unigram's bits/byte and a standard error. The row's
@@ -88,6 +95,7 @@ def train(folder: pathlib.Path, run: pipeline.ModelRun, data: TaskData, name: st
       run: the model and how it is trained; its vocabulary becomes the compressor's.
       data: the task.
       name: the run's folder.
+      prepared: of `pipeline.prepare`; of another vocabulary than the compressor's it is left alone.
 
     Raises:
       InputError: the task cannot be trained on, or crops are asked for.
@@ -96,7 +104,8 @@ def train(folder: pathlib.Path, run: pipeline.ModelRun, data: TaskData, name: st
     if run.crops != crops.Crops():
         raise errors.InputError("Crops are cut from token files: a task cuts its own examples.")
     run = run.on(data.compressor.vocab_size)
-    task = task_text.find(data.name)
+    if prepared is None or prepared.blueprint.model.config != run.model:
+        prepared = pipeline.prepare(folder, run)
     source = seqio_batches.SeqioSource(
         data.name,
         run.batch_size,
@@ -111,7 +120,9 @@ def train(folder: pathlib.Path, run: pipeline.ModelRun, data: TaskData, name: st
     def held_out() -> task_text.HeldOut:
         # At the first score: reading the split would keep the first step waiting.
         examples = _BATCHES * run.batch_size
-        return task_text.held_out(task, _SPLIT, examples, run.length, data.use_cached)
+        return task_text.held_out(
+            task_text.find(data.name), _SPLIT, examples, run.length, data.use_cached
+        )
 
     def score(params: Any) -> dict[str, float]:
         nats, tokens = bits_per_byte.score_examples(
@@ -126,7 +137,9 @@ def train(folder: pathlib.Path, run: pipeline.ModelRun, data: TaskData, name: st
             "eval_bytes": round(tokens * held_out().bytes_per_token),
         }
 
-    result = pipeline.train(folder, run, source, lambda params: score(params)["bits_per_byte"])
+    result = pipeline.train(
+        folder, run, source, lambda params: score(params)["bits_per_byte"], prepared
+    )
     scored = score(result.state.params)
     return rows.Row(
         **pipeline.facts(result),

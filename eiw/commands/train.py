@@ -137,6 +137,8 @@ def _train_on_tokens(
 def _train_on_task(
     values: flags.FlagValues, run: pipeline.ModelRun, output: pathlib.Path, config: str
 ) -> rows.Row:
+    # Compiled while TensorFlow is imported, for the vocabulary that gin says.
+    prepared = pipeline.prepare(output, run)
     # These import TensorFlow: neither --help nor token files are to wait for it, or to need it.
     task_pipeline = importlib.import_module("eiw.task_pipeline")
     task_flags.register(values)
@@ -144,7 +146,7 @@ def _train_on_task(
         values.task, values.use_cached, values.cache_dirs, values.tfds_data_dir
     )
     _save_config(output, config)
-    return task_pipeline.train(output, run, data, output.name)
+    return task_pipeline.train(output, run, data, output.name, prepared)
 
 
 def _save_config(output: pathlib.Path, config: str) -> None:
