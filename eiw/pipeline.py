@@ -8,7 +8,7 @@ import dataclasses
 import os
 import pathlib
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ from eiw.data import batches, corpus, token_files
 from eiw.data import crops as crops_lib
 from eiw.evaluation import baselines, bits_per_byte, compression
 from eiw.models import config, decoder, flops
-from eiw.training import hosts, loop
+from eiw.training import hosts, loop, programs
 
 # Contexts scored together; of no influence on the result.
 _SCORE_BATCH = 8
@@ -42,9 +42,9 @@ class ModelRun:
     crops: crops_lib.Crops = dataclasses.field(default_factory=crops_lib.Crops)
     """Where the examples of training begin."""
 
-    def on(self, tokens: token_files.TokenFile) -> "ModelRun":
-        """The same run with a vocabulary for these tokens."""
-        num_ids = tokens.vocab_size + vocab.NUM_SPECIAL_IDS
+    def on(self, codes: int) -> "ModelRun":
+        """The same run with a vocabulary for a compressor of so many codes."""
+        num_ids = codes + vocab.NUM_SPECIAL_IDS
         return dataclasses.replace(self, model=dataclasses.replace(self.model, vocab_size=num_ids))
 
 
@@ -116,7 +116,7 @@ def train_m1(
     folder: pathlib.Path, run: ModelRun, tokens: Tokens, export_folder: pathlib.Path
 ) -> dict[str, Any]:
     """Trains M1 on bytes in `folder`, and exports it for `ByteLM.load`."""
-    run = run.on(tokens.train)
+    run = run.on(tokens.train.vocab_size)
     result = _train(folder, run, tokens)
     params = hosts.gather(result.state.params)
     exported = byte_lm.ByteLM(params, run.model)
@@ -127,7 +127,7 @@ def train_m1(
 
 def train_m2(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> dict[str, Any]:
     """Trains M2 on codes in `folder`, and scores it on the held-out ones."""
-    run = run.on(tokens.train)
+    run = run.on(tokens.train.vocab_size)
     return _outcome(_train(folder, run, tokens), run, tokens)
 
 
@@ -187,7 +187,53 @@ def git_commit() -> str:
     return commit + ("+" if changed else "")
 
 
+def prepare(folder: pathlib.Path, run: ModelRun) -> programs.Programs:
+    """Begins to compile what `train` will run; the vocabulary has to be known."""
+    shape = (run.batch_size, run.length)
+    return loop.prepare(decoder.Decoder(run.model), folder, run.training, shape)
+
+
+def train(
+    folder: pathlib.Path,
+    run: ModelRun,
+    source: batches.BatchSource,
+    validation_bits_per_byte: Callable[[Any], float],
+    prepared: programs.Programs,
+) -> loop.TrainResult:
+    """Trains on any batches; `validation_bits_per_byte` is asked of the parameters on the way.
+
+    Raises:
+      KeyboardInterrupt: a signal ended it; the checkpoint is written, the stage is not finished.
+    """
+
+    def evaluate(params: Any) -> dict[str, float]:
+        return {"validation_bits_per_byte": validation_bits_per_byte(params)}
+
+    model = decoder.Decoder(run.model)
+    result = loop.train(model, source, folder, run.training, evaluate=evaluate, prepared=prepared)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result
+
+
+def facts(result: loop.TrainResult) -> dict[str, Any]:
+    """Those fields of a row that say how the training went."""
+    return {
+        "steps": result.steps,
+        "tokens": result.tokens,
+        "seconds": result.seconds,
+        "device": device_name(),
+        "git_commit": git_commit(),
+    }
+
+
+def score_batch() -> int:
+    """Contexts that are scored together."""
+    return _SCORE_BATCH * jax.device_count()
+
+
 def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainResult:
+    prepared = prepare(folder, run)
     starts = run.crops.starts(tokens.train, run.length)
     source = batches.TokenFileSource(
         tokens.train,
@@ -198,33 +244,25 @@ def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainRes
         jax.process_count(),
         starts,
     )
+    return train(
+        folder,
+        run,
+        source,
+        lambda params: _score(run, params, tokens.validation).bits_per_byte,
+        prepared,
+    )
+
+
+def _score(run: ModelRun, params: Any, held_out: token_files.TokenFile) -> bits_per_byte.Score:
     model = decoder.Decoder(run.model)
-
-    def evaluate(params: Any) -> dict[str, float]:
-        score = bits_per_byte.score(
-            model, params, tokens.validation, run.length, _SCORE_BATCH * jax.device_count()
-        )
-        return {"validation_bits_per_byte": score.bits_per_byte}
-
-    result = loop.train(model, source, folder, run.training, evaluate=evaluate)
-    if result.interrupted:
-        # The checkpoint is written; the stage is not finished.
-        raise KeyboardInterrupt
-    return result
+    return bits_per_byte.score(model, params, held_out, run.length, score_batch())
 
 
 def _outcome(result: loop.TrainResult, run: ModelRun, tokens: Tokens) -> dict[str, Any]:
     """Those fields of a row that only this run knows, whenever the row is made."""
-    model = decoder.Decoder(run.model)
-    score = bits_per_byte.score(
-        model, result.state.params, tokens.test, run.length, _SCORE_BATCH * jax.device_count()
-    )
+    score = _score(run, result.state.params, tokens.test)
     return {
-        "steps": result.steps,
-        "tokens": result.tokens,
-        "seconds": result.seconds,
-        "device": device_name(),
-        "git_commit": git_commit(),
+        **facts(result),
         "loss_nats": score.nats / score.tokens,
         "bits_per_byte": score.bits_per_byte,
         "standard_error": score.standard_error,
@@ -233,41 +271,63 @@ def _outcome(result: loop.TrainResult, run: ModelRun, tokens: Tokens) -> dict[st
     }
 
 
-def _row(
-    outcome: dict[str, Any], run: ModelRun, tokens: Tokens, name: str, kind: str, method: str
-) -> rows.Row:
-    run = run.on(tokens.train)
-    train, test, compressor = tokens.train, tokens.test, tokens.train.compressor
-    codes = train.vocab_size
-    bytes_per_token = test.total_bytes / test.num_tokens
-    uniform = baselines.uniform_bits_per_byte(codes, test.num_tokens, test.total_bytes)
+def model_fields(
+    run: ModelRun,
+    compressor: Mapping[str, Any],
+    codes: int,
+    held_out: tuple[int, int],
+    paid_bits_per_byte: float,
+) -> dict[str, Any]:
+    """Those fields of a row that follow from the network, the compressor and their ratio.
+
+    Args:
+      run: how the model was trained.
+      compressor: its attributes by name, see `token_files.TokenFile.compressor`.
+      codes: that it has.
+      held_out: tokens and bytes of the held-out text.
+      paid_bits_per_byte: what the model came to there.
+    """
+    uniform = baselines.uniform_bits_per_byte(codes, *held_out)
+    bytes_per_token = held_out[1] / held_out[0]
     m1_flops = 2.0 * compressor["m1_params"]
     paper = flops.paper_flops_per_byte(run.model.kernel_params(), bytes_per_token, m1=False)
     exact = flops.exact_flops_per_token(run.model, run.length).total / bytes_per_token
+    return {
+        "window_bits": compressor["window_bits"],
+        "vocab_size": codes,
+        "variant": compressor["variant"],
+        "m1_fingerprint": compressor["m1_fingerprint"],
+        "lossless": compressor["lossless"],
+        "size": run.model.size,
+        "params": run.model.kernel_params(),
+        "bytes_per_token": bytes_per_token,
+        "uniform_bits_per_byte": uniform,
+        "flops_per_byte": paper + m1_flops,
+        "m1_flops_per_byte": m1_flops,
+        "exact_flops_per_byte": exact + compressor["m1_flops"],
+        "seed": run.training.seed,
+        "learning_rate": run.training.optimizer.learning_rate,
+        "collapsed": paid_bits_per_byte > _COLLAPSED * uniform,
+    }
+
+
+def _row(
+    outcome: dict[str, Any], run: ModelRun, tokens: Tokens, name: str, kind: str, method: str
+) -> rows.Row:
+    run = run.on(tokens.train.vocab_size)
+    train, test = tokens.train, tokens.test
+    codes = train.vocab_size
+    held_out = (test.num_tokens, test.total_bytes)
     measured = {name: value for name, value in outcome.items() if name != "fingerprint"}
     return rows.Row(
         **measured,
+        **model_fields(run, train.compressor, codes, held_out, outcome["bits_per_byte"]),
         kind=kind,
         method=method,
-        window_bits=compressor["window_bits"],
-        vocab_size=codes,
-        variant=compressor["variant"],
-        m1_fingerprint=compressor["m1_fingerprint"],
-        lossless=compressor["lossless"],
-        size=run.model.size,
-        params=run.model.kernel_params(),
         bytes=round(outcome["tokens"] * train.total_bytes / train.num_tokens),
-        bytes_per_token=bytes_per_token,
-        uniform_bits_per_byte=uniform,
         unigram_bits_per_byte=baselines.unigram_bits_per_byte(
             train.ids, test.ids, codes, test.total_bytes
         ),
-        flops_per_byte=paper + m1_flops,
-        m1_flops_per_byte=m1_flops,
-        exact_flops_per_byte=exact + compressor["m1_flops"],
-        seed=run.training.seed,
-        learning_rate=run.training.optimizer.learning_rate,
         run=name,
-        collapsed=outcome["bits_per_byte"] > _COLLAPSED * uniform,
         corpus_sha256=train.corpus_sha256,
     )

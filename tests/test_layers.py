@@ -27,6 +27,7 @@ RANKS = {
     "eiw.gin_config": 8,
     "eiw.recipes": 8,
     "eiw.pipeline": 8,
+    "eiw.task_pipeline": 8,
     "eiw.t5x": 9,
     "eiw.commands": 10,
     "eiw.main": 11,
@@ -46,6 +47,7 @@ THIRD_PARTIES = {
     "eiw.data.seqio_source": {"numpy", "seqio", "tensorflow"},
     "eiw.data.task_cache": {"numpy", "seqio", "tensorflow"},
     "eiw.data.task_metrics": {"numpy", "seqio"},
+    "eiw.data.task_text": {"numpy", "seqio", "tensorflow"},
     "eiw.data.vocabularies": {"numpy", "seqio", "tensorflow"},
     "eiw.export": set(),
     # Copied beside what is exported, and run there.
@@ -62,6 +64,7 @@ THIRD_PARTIES = {
     "eiw.gin_config": {"gin"},
     "eiw.recipes": set(),
     "eiw.pipeline": {"jax"},
+    "eiw.task_pipeline": {"jax", "seqio"},
     "eiw.commands": JAX | {"absl"},
     "eiw.t5x": {"gin", "jax", "seqio", "t5x"},
     "eiw.main": {"absl"},

@@ -12,6 +12,7 @@ import pathlib
 from absl import flags
 
 from eiw import compressors, errors
+from eiw.commands import task_flags
 from eiw.data import corpus, text_files, token_files
 
 # Flags that go with --text, and those that go with --tasks; the first ones must be given.
@@ -69,15 +70,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "overwrite", False, "With --tasks: delete what is cached first.", flag_values=values
     )
-    flags.DEFINE_multi_string(
-        "module_import",
-        ["eiw.tasks"],
-        "With --tasks: modules that register them. May be repeated.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "tfds_data_dir", None, "With --tasks: where TFDS has its data.", flag_values=values
-    )
+    task_flags.define(values, "--tasks")
 
 
 def run(values: flags.FlagValues) -> None:
@@ -128,8 +121,7 @@ def _write_token_files(values: flags.FlagValues) -> None:
 def _write_caches(values: flags.FlagValues) -> None:
     # These import TensorFlow: neither --help nor token files are to wait for it, or to need it.
     task_cache = importlib.import_module("eiw.data.task_cache")
-    for module in values.module_import:
-        _import(module)
+    task_flags.register(values)
     for name in values.tasks:
         stats = task_cache.cache_task(
             name,
@@ -144,10 +136,3 @@ def _write_caches(values: flags.FlagValues) -> None:
                 f"{pathlib.Path(values.output_cache_dir) / name}: {split} "
                 f"{counts['examples']:,} examples, {counts['targets_tokens']:,} tokens"
             )
-
-
-def _import(module: str) -> None:
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise errors.InputError(f"--module_import={module}: {error}.") from error

@@ -1,4 +1,4 @@
-"""eiw train: one decoder on token files that `eiw compress` wrote.
+"""eiw train: one decoder on token files that `eiw compress` wrote, or on a SeqIO task.
 
 Goes on from the last checkpoint if the output folder holds one. The gin files give
 train.Settings.run, a pipeline.ModelRun: model size, batch, length, steps, optimizer, mesh.
@@ -8,19 +8,29 @@ An M1 is a decoder on the tokens of the compressor `bytes`; --export_m1 writes i
     eiw train --tokens my_bytes --output my_m1_run --export_m1 my_m1 \
         --gin_file=runs/m1.gin --gin_file=sizes/3m.gin
 
+A task compresses as it goes, or reads its offline cache. It is scored by the paper's protocol: 20
+batches of its validation split.
+
+    eiw train --task text_equal_info_b16_v65k --output my_m2 \
+        --gin_file=runs/train.gin --gin_file=sizes/25m.gin
+
 On several hosts the same line runs on each, with storage that all of them share; a mesh by
 --gin.loop.TrainConfig.mesh='{"fsdp": 8}'. TPU pods, SLURM and Open MPI need --distributed; others
 --coordinator, --num_hosts and --host. See `launch/tpu_pod.sh` and `launch/gpu.sh`.
 """
 
 import dataclasses
+import importlib
 import pathlib
 
 from absl import flags
 
 from eiw import errors, pipeline, rows, vocab
-from eiw.commands import gin_flags
+from eiw.commands import gin_flags, task_flags
 from eiw.training import hosts
+
+# Flags that go with --task alone.
+_TASK_FLAGS = ("use_cached", "cache_dirs", "module_import", "tfds_data_dir")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,9 +42,15 @@ class Settings:
 
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of `eiw train`."""
-    flags.DEFINE_string(
-        "tokens", None, "Folder that `eiw compress` wrote.", required=True, flag_values=values
+    flags.DEFINE_string("tokens", None, "Folder that `eiw compress` wrote.", flag_values=values)
+    flags.DEFINE_string("task", None, "Name of a SeqIO task.", flag_values=values)
+    flags.DEFINE_boolean(
+        "use_cached", False, "With --task: read its offline cache.", flag_values=values
     )
+    flags.DEFINE_list(
+        "cache_dirs", [], "With --use_cached: folders that hold caches.", flag_values=values
+    )
+    task_flags.define(values, "--task")
     flags.DEFINE_string(
         "output", None, "Folder of checkpoints and metrics.", required=True, flag_values=values
     )
@@ -74,25 +90,19 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     """Trains, scores on the test tokens, says how good it became."""
+    if (values.tokens is None) == (values.task is None):
+        raise errors.InputError("Give either --tokens, of token files, or --task, of SeqIO.")
+    for name in _TASK_FLAGS if values.task is None else ("export_m1",):
+        if values[name].present:
+            given = "--tokens" if values.task is None else "--task"
+            raise errors.InputError(f"--{name} has no meaning with {given}.")
     address = (values.coordinator, values.num_hosts, values.host)
     if values.distributed or any(part is not None for part in address):
         hosts.join(*address)
     settings, config = gin_flags.build(values, Settings)
-    folder, output = pathlib.Path(values.tokens), pathlib.Path(values.output)
-    tokens = pipeline.open_tokens(folder)
-    if values.export_m1 is not None and tokens.train.vocab_size != vocab.NUM_BYTES:
-        raise errors.InputError(
-            f"--export_m1 is for models of bytes, and {folder} has {tokens.train.vocab_size:,} "
-            "codes: give the tokens of the compressor `bytes`."
-        )
-    if hosts.is_first():
-        gin_flags.save(output, config)
-    if values.export_m1 is None:
-        outcome = pipeline.train_m2(output, settings.run, tokens)
-        row = pipeline.m2_row(outcome, settings.run, tokens, output.name)
-    else:
-        outcome = pipeline.train_m1(output, settings.run, tokens, pathlib.Path(values.export_m1))
-        row = pipeline.m1_row(outcome, settings.run, tokens, output.name)
+    output = pathlib.Path(values.output)
+    train = _train_on_tokens if values.task is None else _train_on_task
+    row = train(values, settings.run, output, config)
     if not hosts.is_first():
         return
     rows.append_row(values.results or output / "results.jsonl", row)
@@ -104,3 +114,41 @@ def run(values: flags.FlagValues) -> None:
         print(
             f"{output} collapsed: it is no better than uniform ({row.uniform_bits_per_byte:.4f})."
         )
+
+
+def _train_on_tokens(
+    values: flags.FlagValues, run: pipeline.ModelRun, output: pathlib.Path, config: str
+) -> rows.Row:
+    folder = pathlib.Path(values.tokens)
+    tokens = pipeline.open_tokens(folder)
+    if values.export_m1 is not None and tokens.train.vocab_size != vocab.NUM_BYTES:
+        raise errors.InputError(
+            f"--export_m1 is for models of bytes, and {folder} has {tokens.train.vocab_size:,} "
+            "codes: give the tokens of the compressor `bytes`."
+        )
+    _save_config(output, config)
+    if values.export_m1 is None:
+        outcome = pipeline.train_m2(output, run, tokens)
+        return pipeline.m2_row(outcome, run, tokens, output.name)
+    outcome = pipeline.train_m1(output, run, tokens, pathlib.Path(values.export_m1))
+    return pipeline.m1_row(outcome, run, tokens, output.name)
+
+
+def _train_on_task(
+    values: flags.FlagValues, run: pipeline.ModelRun, output: pathlib.Path, config: str
+) -> rows.Row:
+    # Compiled while TensorFlow is imported, for the vocabulary that gin says.
+    prepared = pipeline.prepare(output, run)
+    # These import TensorFlow: neither --help nor token files are to wait for it, or to need it.
+    task_pipeline = importlib.import_module("eiw.task_pipeline")
+    task_flags.register(values)
+    data = task_pipeline.open_task(
+        values.task, values.use_cached, values.cache_dirs, values.tfds_data_dir
+    )
+    _save_config(output, config)
+    return task_pipeline.train(output, run, data, output.name, prepared)
+
+
+def _save_config(output: pathlib.Path, config: str) -> None:
+    if hosts.is_first():
+        gin_flags.save(output, config)

@@ -15,8 +15,7 @@ is not made again.
 
 import collections
 import concurrent.futures
-import difflib
-import hashlib
+import itertools
 import multiprocessing
 import os
 import pathlib
@@ -29,7 +28,7 @@ import seqio
 import tensorflow as tf
 
 from eiw import atomic, errors, progress, vocab
-from eiw.data import cache_record, preprocessors, vocabularies
+from eiw.data import cache_record, preprocessors, task_text, vocabularies
 
 # What is sent to a worker at once: the rows that a network is run with.
 _EXAMPLES_AT_ONCE = 64
@@ -88,8 +87,8 @@ def cache_task(
     for abandoned in folder.glob("*.tmp-*"):
         abandoned.unlink()
     for split in task.splits:
-        examples, sha256 = _measure(task, split)
-        record.begin(split, examples, sha256)
+        text = task_text.measure(task, split)
+        record.begin(split, text.examples, text.sha256)
     with _Pool(workers or os.cpu_count() or 1, vocabulary) as pool:
         for split in task.splits:
             _write_shards(task, split, record, pool)
@@ -157,58 +156,16 @@ def _tf_example(ids: np.ndarray) -> tf.train.Example:
 
 
 def _task(name: str) -> seqio.Task:
-    if name not in seqio.TaskRegistry.names():
-        close = difflib.get_close_matches(name, seqio.TaskRegistry.names(), n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise errors.InputError(f"There is no task {name}.{hint}")
-    task = seqio.TaskRegistry.get(name)
-    if _compression_step(task) is None:
+    task = task_text.find(name)
+    # What is cached has to come straight from the compression.
+    if not any(
+        step is preprocessors.compress and isinstance(after, seqio.CacheDatasetPlaceholder)
+        for step, after in itertools.pairwise(task.preprocessors)
+    ):
         raise errors.InputError(
             f"{name} does not end in `preprocessors.compress` before its cache: cache it by Beam."
         )
     return task
-
-
-def _compression_step(task: seqio.Task) -> int | None:
-    """The place of `compress` among the task's steps, if what is cached comes straight from it."""
-    for place, step in enumerate(task.preprocessors):
-        if isinstance(step, seqio.CacheDatasetPlaceholder):
-            is_compression = place > 0 and task.preprocessors[place - 1] is preprocessors.compress
-            return place - 1 if is_compression else None
-    return None
-
-
-def _examples(task: seqio.Task, split: str) -> Iterator[np.ndarray]:
-    """The symbols of each example, int32[n], in the order in which the task makes them online."""
-    uncompressed = seqio.Task(
-        f"{task.name}_symbols",
-        source=task.source,
-        preprocessors=task.preprocessors[: _compression_step(task)],
-        output_features={
-            "symbols": seqio.Feature(
-                seqio.PassThroughVocabulary(vocab.ALPHABET_SIZE), add_eos=False
-            )
-        },
-    )
-    dataset = uncompressed.get_dataset(None, split, shuffle=False)
-    for example in dataset.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
-        yield example["symbols"]
-
-
-def _measure(task: seqio.Task, split: str) -> tuple[int, str]:
-    """How many examples a split has, and the sha256 of them all.
-
-    Reading is quick beside compressing; it gives the shards their bounds, the progress bar its end,
-    and lets a restart know that the text is still the same.
-    """
-    count, digest = 0, hashlib.sha256()
-    for symbols in progress.track(_examples(task, split), f"Reading {task.name} {split}"):
-        count += 1
-        digest.update(len(symbols).to_bytes(8, "little"))
-        digest.update(symbols.astype("<u2").tobytes())
-    if not count:
-        raise errors.InputError(f"Task {task.name} has no examples in {split}.")
-    return count, digest.hexdigest()
 
 
 def _write_shards(
@@ -222,7 +179,7 @@ def _write_shards(
         bar.update(total - sum(shards[number][2] - shards[number][1] for number in missing))
         if not missing:
             return
-        encoded = pool.encode(_batches(_examples(task, split), shards, missing))
+        encoded = pool.encode(_batches(task_text.symbols(task, split), shards, missing))
         for number in missing:
             path, first, end = shards[number]
             token_counts = _write_shard(path, encoded, end - first, bar.update)

@@ -145,7 +145,7 @@ def write_tokens(
         np.save(temporary / "byte_counts.npy", np.array(byte_counts, np.int64))
         facts = {
             "version": _VERSION,
-            "compressor": {name: getattr(compressor, name) for name in _COMPRESSOR_FACTS},
+            "compressor": compressor_facts(compressor),
             "corpus_sha256": corpus_sha256,
             "fingerprint": compressor.fingerprint,
             "vocab_size": compressor.vocab_size,
@@ -189,6 +189,11 @@ def open_tokens(folder: str | os.PathLike, *, expect_fingerprint: str | None = N
             f"{expect_fingerprint[:12]}: write it again."
         )
     return tokens
+
+
+def compressor_facts(compressor: compressors.Compressor) -> dict:
+    """What rows of results say of a compressor, see `TokenFile.compressor`."""
+    return {name: getattr(compressor, name) for name in _COMPRESSOR_FACTS}
 
 
 def _groups(documents: Iterable[bytes], group_bytes: int) -> Iterator[list[bytes]]:

@@ -124,6 +124,31 @@ def score(
     return Score(document_nats, np.diff(offsets), document_bytes)
 
 
+def score_examples(
+    model: decoder.Decoder, params: dict, targets_NT: np.ndarray, batch_size: int
+) -> tuple[float, int]:
+    """(nats, ids) of examples that are contexts by themselves; padding is neither.
+
+    Args:
+      model: the network.
+      params: as of `score`.
+      targets_NT: int32[N, T], padded at their ends.
+      batch_size: examples scored together; changes nothing but speed and memory.
+
+    Raises:
+      InputError: the nats are not finite.
+    """
+    length, total = targets_NT.shape[1], 0.0
+    starts = range(0, len(targets_NT), batch_size)
+    for start in progress.track(starts, "Score", unit="batch"):
+        ids_BT = targets_NT[start : start + batch_size]
+        nats = _nats_of_ids(model, params, ids_BT.reshape(-1), length, batch_size)
+        total += float(nats[ids_BT.reshape(-1) != vocab.PAD_ID].sum())
+    if not math.isfinite(total):
+        raise errors.InputError("The model's nats are not finite: its training diverged.")
+    return total, int(np.count_nonzero(targets_NT != vocab.PAD_ID))
+
+
 def paper_bits_per_byte(loss_nats_per_token: float, bytes_per_token: float) -> float:
     """The paper's formula (3.8): tokens/bytes * nats / ln 2.
 

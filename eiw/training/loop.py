@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import enum
+import functools
 import json
 import pathlib
 import time
@@ -19,6 +20,7 @@ from eiw.training import (
     hosts,
     metrics,
     profile,
+    programs,
     sharding,
     state,
     step,
@@ -109,6 +111,38 @@ class TrainResult:
     interrupted: bool
 
 
+def prepare(
+    model: decoder.Decoder,
+    run_dir: pathlib.Path,
+    config: TrainConfig,
+    batch_shape: tuple[int, int] | None = None,
+) -> programs.Programs:
+    """The programs that `train` will run.
+
+    Args:
+      model: as of `train`.
+      run_dir: likewise.
+      config: likewise.
+      batch_shape: rows and ids of the global batch: they are compiled from now on, in threads.
+
+    Raises:
+      InputError: the mesh does not fit.
+    """
+    blueprint = state.blueprint(model, config.optimizer, sharding.make_mesh(config.mesh))
+    prepared = programs.Programs(
+        blueprint,
+        functools.partial(
+            step.make_train_step,
+            z_loss=config.z_loss,
+            loss_chunk_logits=config.loss_chunk_logits,
+            microbatches=config.microbatches,
+        ),
+    )
+    if batch_shape is not None:
+        prepared.start(batch_shape, init=not checkpoint.steps(run_dir))
+    return prepared
+
+
 def train(
     model: decoder.Decoder,
     source: batches.BatchSource,
@@ -116,6 +150,7 @@ def train(
     config: TrainConfig,
     *,
     evaluate: Evaluate | None = None,
+    prepared: programs.Programs | None = None,
 ) -> TrainResult:
     """Trains from the run's newest checkpoint, or from the start, until steps or seconds are up.
 
@@ -134,6 +169,7 @@ def train(
       config: how to train.
       evaluate: called every `config.evaluate_every` steps with the parameters on the mesh, which
         the next step consumes.
+      prepared: what `prepare` gave for the same model, folder and config.
 
     Raises:
       InputError: the loss or the gradient is not finite (the step is named, and nothing of it is
@@ -142,7 +178,8 @@ def train(
     """
     run_dir = pathlib.Path(run_dir)
     atomic.make_folder(run_dir)
-    run = _Run(model, source, run_dir, config, evaluate)
+    prepared = prepared or prepare(model, run_dir, config)
+    run = _Run(model, source, run_dir, config, evaluate, prepared)
     with jax.set_mesh(run.blueprint.mesh), stop_signal.listen() as stop:
         return run.train(stop)
 
@@ -165,18 +202,18 @@ class _Run:
         run_dir: pathlib.Path,
         config: TrainConfig,
         evaluate: Evaluate | None,
+        prepared: programs.Programs,
     ) -> None:
         self.started = time.monotonic()
         self.model, self.source, self.run_dir, self.config = model, source, run_dir, config
         self.evaluate = evaluate
-        mesh = sharding.make_mesh(config.mesh)
-        self.blueprint = state.blueprint(model, config.optimizer, mesh)
+        self.prepared, self.blueprint = prepared, prepared.blueprint
 
     def train(self, stop: list[int]) -> TrainResult:
         config = self.config
         restored = checkpoint.restore(self.run_dir, self.blueprint)
         if restored is None:
-            current, host = self.blueprint.init(config.seed), {}
+            current, host = self.prepared.init(config.seed), {}
         else:
             current, host = restored
             # A checkpoint converted from T5X does not know our data: it begins anew.
@@ -209,7 +246,7 @@ class _Run:
                 profiler.before_step(done)
                 batch = sharding.put_batch(self.blueprint.mesh, self.source.next_batch())
                 if train_step is None:
-                    train_step = self._compile(current, batch)
+                    train_step = self.prepared.step(batch)
                     clock.start(done, tally.tokens)
                 current, values = train_step(current, batch)
                 done += 1
@@ -239,16 +276,6 @@ class _Run:
             loss_nats=tally.last_loss(),
             interrupted=self.stopping is _Stop.SIGNAL,
         )
-
-    def _compile(self, current: state.TrainState, batch: step.Batch) -> Any:
-        config = self.config
-        train_step = step.make_train_step(
-            self.blueprint,
-            z_loss=config.z_loss,
-            loss_chunk_logits=config.loss_chunk_logits,
-            microbatches=config.microbatches,
-        )
-        return train_step.lower(current, batch).compile()
 
     def _save(self, current: state.TrainState, tally: tallies.Tally) -> None:
         host = {

@@ -1,6 +1,7 @@
 """What training changes from step to step, and how it comes to be on a mesh."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax
@@ -51,15 +52,20 @@ class Blueprint:
         return jax.tree.map(lambda shaped: shaped.sharding, self.shapes)
 
     def init(self, seed: int) -> TrainState:
-        """The state before the first step, the same on every mesh.
+        """The state before the first step, the same on every mesh."""
+        return self.compile_init()(jax.random.key(seed))
 
-        It is made by one jitted function with sharded outputs, so that no device ever holds more
-        than its own part.
+    def compile_init(self) -> Callable[[jax.Array], TrainState]:
+        """Compiles what makes the first state of a random key.
+
+        It is one function with sharded outputs, so that no device ever holds more than its own
+        part. It runs once: on CPU, optimizing it would take longer than it saves.
         """
         init = jax.jit(
             lambda key: _init(self.model, self.transform, key), out_shardings=self.shardings
         )
-        return init(jax.random.key(seed))
+        options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
+        return init.lower(jax.random.key(0)).compile(options)
 
 
 def blueprint(

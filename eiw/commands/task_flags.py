@@ -1,0 +1,33 @@
+"""The flags of commands that use SeqIO tasks."""
+
+import importlib
+
+from absl import flags
+
+from eiw import errors
+
+
+def define(values: flags.FlagValues, condition: str) -> None:
+    """Adds --module_import and --tfds_data_dir; `condition` is the flag that they go with."""
+    flags.DEFINE_multi_string(
+        "module_import",
+        ["eiw.tasks"],
+        f"With {condition}: modules that register tasks. May be repeated.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "tfds_data_dir", None, f"With {condition}: where TFDS has its data.", flag_values=values
+    )
+
+
+def register(values: flags.FlagValues) -> None:
+    """Imports the modules that register tasks.
+
+    Raises:
+      InputError: one is not there.
+    """
+    for module in values.module_import:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise errors.InputError(f"--module_import={module}: {error}.") from error

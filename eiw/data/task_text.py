@@ -1,0 +1,138 @@
+"""The text behind a SeqIO task, and what the task makes of its held-out part.
+
+The examples of a task are cut from text before they are compressed, and trimmed after: how many
+bytes stand behind an id can only be told from both ends of `preprocessors.compress`.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import seqio
+import tensorflow as tf
+
+from eiw import errors, progress, vocab
+from eiw.data import preprocessors
+
+# Longer than any example: whole ones are counted.
+_WHOLE = {"targets": np.iinfo(np.int32).max}
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitText:
+    """A split's text, in the examples that are compressed.
+
+    Attributes:
+      examples: how many.
+      bytes: of the raw text, without EOS.
+      sha256: hex digest of all of it.
+    """
+
+    examples: int
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """What a model is scored on.
+
+    Attributes:
+      targets_NT: int32[N, T], the first examples of the split, trimmed and padded.
+      tokens: ids of ALL examples of the split, whole and with EOS.
+      text: of the whole split.
+    """
+
+    targets_NT: np.ndarray
+    tokens: int
+    text: SplitText
+
+    @property
+    def bytes_per_token(self) -> float:
+        """The compression ratio of the whole split, as the paper takes it (3.4)."""
+        return self.text.bytes / self.tokens
+
+
+def find(name: str) -> seqio.Task:
+    """The registered task of that name.
+
+    Raises:
+      InputError: there is none.
+    """
+    if name not in seqio.TaskRegistry.names():
+        close = difflib.get_close_matches(name, seqio.TaskRegistry.names(), n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise errors.InputError(f"There is no task {name}.{hint}")
+    return seqio.TaskRegistry.get(name)
+
+
+def check_scorable(task: seqio.Task, split: str) -> None:
+    """Raises InputError if `held_out` would: the task lacks the split, or compresses nothing."""
+    if split not in task.splits:
+        raise errors.InputError(f"Task {task.name} has no split {split}.")
+    if preprocessors.compress not in task.preprocessors:
+        raise errors.InputError(
+            f"{task.name} has no step `preprocessors.compress`: its bytes cannot be counted."
+        )
+
+
+def symbols(task: seqio.Task, split: str) -> Iterator[np.ndarray]:
+    """The symbols of each example, int32[n], in the order in which the task makes them online."""
+    uncompressed = seqio.Task(
+        f"{task.name}_symbols",
+        source=task.source,
+        preprocessors=task.preprocessors[: task.preprocessors.index(preprocessors.compress)],
+        output_features={
+            "symbols": seqio.Feature(
+                seqio.PassThroughVocabulary(vocab.ALPHABET_SIZE), add_eos=False
+            )
+        },
+    )
+    dataset = uncompressed.get_dataset(None, split, shuffle=False)
+    for example in dataset.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+        yield example["symbols"]
+
+
+def measure(task: seqio.Task, split: str) -> SplitText:
+    """Reads a split's text, which is quick beside compressing it.
+
+    Raises:
+      InputError: the split has no examples.
+    """
+    count, size, digest = 0, 0, hashlib.sha256()
+    for example in progress.track(symbols(task, split), f"Reading {task.name} {split}"):
+        count += 1
+        size += int(np.sum(example != vocab.EOS_SYMBOL))
+        digest.update(len(example).to_bytes(8, "little"))
+        digest.update(example.astype("<u2").tobytes())
+    if not count:
+        raise errors.InputError(f"Task {task.name} has no examples in {split}.")
+    return SplitText(count, size, digest.hexdigest())
+
+
+def held_out(
+    task: seqio.Task, split: str, max_examples: int, length: int, use_cached: bool
+) -> HeldOut:
+    """Reads a whole split, unshuffled: its text, and what the task makes of it.
+
+    Args:
+      task: one that `check_scorable` lets pass.
+      split: its name.
+      max_examples: how many are kept to be scored.
+      length: ids of an example that is kept; longer ones are cut, shorter ones padded.
+      use_cached: take the ids from the task's cache; the text is read from its source all the same.
+
+    Raises:
+      InputError: the split is empty.
+    """
+    text = measure(task, split)
+    dataset = task.get_dataset(_WHOLE, split, use_cached=use_cached, shuffle=False)
+    tokens, kept = 0, []
+    for example in progress.track(dataset.as_numpy_iterator(), f"Counting {task.name} {split}"):
+        ids = example["targets"]
+        tokens += len(ids)
+        if len(kept) < max_examples:
+            kept.append(np.pad(ids[:length], (0, max(0, length - len(ids)))))
+    return HeldOut(np.stack(kept).astype(np.int32), tokens, text)
