@@ -206,7 +206,14 @@ def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainRes
         )
         return {"validation_bits_per_byte": score.bits_per_byte}
 
-    result = loop.train(model, source, folder, run.training, evaluate=evaluate)
+    # Codes mean nothing without the compressor that made them.
+    data = {
+        "compressor": tokens.train.compressor["name"],
+        "compressor_fingerprint": tokens.train.fingerprint,
+        "tokens_sha256": tokens.train.sha256,
+        "length": run.length,
+    }
+    result = loop.train(model, source, folder, run.training, evaluate=evaluate, data=data)
     if result.interrupted:
         # The checkpoint is written; the stage is not finished.
         raise KeyboardInterrupt

@@ -116,6 +116,7 @@ def train(
     config: TrainConfig,
     *,
     evaluate: Evaluate | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> TrainResult:
     """Trains from the run's newest checkpoint, or from the start, until steps or seconds are up.
 
@@ -134,6 +135,7 @@ def train(
       config: how to train.
       evaluate: called every `config.evaluate_every` steps with the parameters on the mesh, which
         the next step consumes.
+      data: what the data are, as JSON, for config.json.
 
     Raises:
       InputError: the loss or the gradient is not finite (the step is named, and nothing of it is
@@ -142,7 +144,7 @@ def train(
     """
     run_dir = pathlib.Path(run_dir)
     atomic.make_folder(run_dir)
-    run = _Run(model, source, run_dir, config, evaluate)
+    run = _Run(model, source, run_dir, config, evaluate, data)
     with jax.set_mesh(run.blueprint.mesh), stop_signal.listen() as stop:
         return run.train(stop)
 
@@ -165,10 +167,11 @@ class _Run:
         run_dir: pathlib.Path,
         config: TrainConfig,
         evaluate: Evaluate | None,
+        data: Mapping[str, Any] | None,
     ) -> None:
         self.started = time.monotonic()
         self.model, self.source, self.run_dir, self.config = model, source, run_dir, config
-        self.evaluate = evaluate
+        self.evaluate, self.data = evaluate, data
         mesh = sharding.make_mesh(config.mesh)
         self.blueprint = state.blueprint(model, config.optimizer, mesh)
 
@@ -260,10 +263,10 @@ class _Run:
         checkpoint.save(self.run_dir, current, self.model.config, host, keep=keep)
 
     def _write_config(self) -> None:
-        """For people: the checkpoints carry what is needed to load them."""
+        """For people, and for who runs the model on codes: checkpoints carry the network alone."""
         config = dataclasses.asdict(self.config)
         config["optimizer"] = repr(self.config.optimizer)
-        content = {"model": self.model.config.to_dict(), "train": config}
+        content = {"model": self.model.config.to_dict(), "train": config, "data": self.data}
         if hosts.is_first():
             with atomic.replace_file(self.run_dir / "config.json") as temporary:
                 temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
