@@ -22,6 +22,7 @@ COMMANDS = {
     "convert": "checkpoints between our trainer and T5X's",
     "evaluate": "compression tables of compressors; FLOPs/byte of a size",
     "benchmark": "speed of the tokenizers of a run beside others; speed of the coders",
+    "generate": "text from a trained M2, as it is decoded",
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130
