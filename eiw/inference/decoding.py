@@ -9,6 +9,7 @@ Letters: B rows, T tokens of a prompt, K last places of it, V ids (padded), D em
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,6 +99,17 @@ class Network:
         rows.lengths_B = rows.lengths_B + 1
         return np.asarray(drawn_B)
 
+    def logits_at(self, tokens_BT: np.ndarray, places_B: np.ndarray) -> np.ndarray:
+        """float32[B, V] at a place of each row, int32[B], of ids with "begin" before them."""
+        return np.asarray(_logits_at(self._model, self._params, tokens_BT, places_B))
+
+    def digest(self) -> bytes:
+        """sha256 of the parameters."""
+        digest = hashlib.sha256()
+        for path, leaf in jax.tree_util.tree_leaves_with_path(self._params):
+            digest.update(jax.tree_util.keystr(path).encode() + np.asarray(leaf).tobytes())
+        return digest.digest()
+
     def nats(self, ids: np.ndarray) -> float:
         """-log p of ids int[n], in contexts one after another, each with "begin" before it."""
         total = 0.0
@@ -160,6 +172,15 @@ def _step(
     allowed_BV = jnp.broadcast_to(allowed_BV, logits_BV.shape)
     logits_BV = jnp.where(allowed_BV, logits_BV, -jnp.inf)
     return sampling.draw(keys_B, logits_BV, how), _without_positions(variables["cache"])
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _logits_at(
+    model: decoder.Decoder, params: dict, tokens_BT: jax.Array, places_B: jax.Array
+) -> jax.Array:
+    x_BTD = model.apply({"params": params}, tokens_BT, tokens_BT, method="hidden")
+    x_BD = jnp.take_along_axis(x_BTD, places_B[:, None, None], axis=1)[:, 0]
+    return decoder.logits_of(x_BD, model.head_kernel(params), model.config)
 
 
 @functools.partial(jax.jit, static_argnames="model")

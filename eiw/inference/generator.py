@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from eiw import compressors, errors, vocab
-from eiw.inference import canonical, code_texts, decoding, sampling
+from eiw.inference import canonical, code_texts, decoding, exact_bytes, sampling
 from eiw.models import decoder
 from eiw.training import checkpoint
 
@@ -154,6 +154,21 @@ class Generator:
         """
         codes = self.compressor.encode(text)
         return self._network.nats(np.append(codes + _FIRST_CODE, vocab.EOS_ID).astype(np.int32))
+
+    def byte_model(self) -> exact_bytes.ExactBytes:
+        """M2 as a model of bytes, with exact probabilities: what can drive a coder.
+
+        Raises:
+          InputError: the encoder does not take the longest entries of a dictionary.
+        """
+        if not self._takes_longest:
+            raise errors.InputError(
+                f"{self.compressor.name} is cut otherwise than into longest entries, so the bytes' "
+                "exact probabilities are not known: use an M2 of bytes, of compiled exact windows "
+                "or of Tunstall's dictionary with the greedy parse."
+            )
+        codes = exact_bytes.NetworkCodes(self._network, self.compressor.vocab_size)
+        return exact_bytes.ExactBytes(self._parses, codes)
 
     def _begin(
         self,

@@ -56,7 +56,7 @@ def full_pass(model, params, tokens_BT):
 
 def logits_after(model, params, ids):
     """float64[T, V]: one program for all lengths."""
-    tokens_BT = jnp.zeros((1, CONTEXT), jnp.int32).at[0, : len(ids)].set(jnp.asarray(ids))
+    tokens_BT = jnp.zeros((1, CONTEXT), jnp.int32).at[0, : len(ids)].set(jnp.asarray(ids, jnp.int32))
     return np.array(full_pass(model, params, tokens_BT)[0, : len(ids)], float)
 
 
@@ -194,3 +194,19 @@ def test_a_folder_without_checkpoint_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model": {}}))
     with pytest.raises(errors.ArtefactError, match="which compressor"):
         generator.Generator.load(tmp_path, tmp_path)
+
+
+def test_a_network_drives_a_coder(windows):
+    made, *_ = make(windows)
+    coder = NeuralAC(made.byte_model(), token_bits=1)
+    text = b"the text that a model is trained on, and more than one context of it: \x00\xff " * 3
+    assert len(windows.encode(text)) > CONTEXT
+    (coded,) = coder.encode_batch([text])
+    assert coder.decode_batch([coded]) == [text]
+    assert 0 < len(coded) <= 1.01 * made.score(text) / np.log(2)
+
+
+def test_only_longest_entries_have_exact_bytes(ngrams):
+    compressor = fit_tunstall(ngrams, 300).with_parse(Parse("fewest"))
+    with pytest.raises(errors.InputError, match="longest entries"):
+        make(compressor)[0].byte_model()
