@@ -65,11 +65,11 @@ class Network:
           are of its first one.
         """
         lengths_B = np.array([len(prompt) + 1 for prompt in prompts], np.int32)
-        length = min(_power_of_two(int(lengths_B.max())), self.context)
+        length = min(power_of_two(int(lengths_B.max())), self.context)
         tokens_BT = np.full((len(prompts), length), vocab.PAD_ID, np.int32)
         for row, prompt in zip(tokens_BT, prompts, strict=True):
             row[1 : len(prompt) + 1] = prompt
-        count = _power_of_two(last)
+        count = power_of_two(last)
         places_BK = np.maximum(lengths_B[:, None] - count + np.arange(count, dtype=np.int32), 0)
         cache, logits_BKV = _prefill(
             self._model, self.context, self._params, tokens_BT, lengths_B, places_BK
@@ -123,7 +123,8 @@ class Network:
         return total
 
 
-def _power_of_two(number: int) -> int:
+def power_of_two(number: int) -> int:
+    """The least that is not less than `number`, which is at least 1."""
     return 1 << (number - 1).bit_length()
 
 

@@ -1,6 +1,7 @@
 """Text from a trained M2: its codes, drawn one after another, back through its compressor."""
 
 import json
+import math
 import os
 import pathlib
 from collections.abc import Collection, Iterator, Sequence
@@ -15,6 +16,7 @@ from eiw.models import decoder
 from eiw.training import checkpoint
 
 _FIRST_CODE = vocab.NUM_SPECIAL_IDS
+_draw = jax.jit(sampling.draw, static_argnames="how")
 # Bytes of a prompt that are looked at, for each token that the network can read: more than codes
 # stand for, so that only what is out of reach is dropped before it is compressed.
 _BYTES_A_TOKEN = 64
@@ -113,12 +115,14 @@ class Generator:
         and what follows is drawn among all the ways on that begin with the rest (`canonical`): one
         draw, to which temperature, top k and top p are applied once. Where the encoder does not
         take longest matches, the last code is drawn again among those whose text begins with its
-        text. Wide windows go on as if the prompt's last one had ended. Other block streams
-        (`is_streamed` is False) can only begin with nothing.
+        text. Windows that are not compiled to a code each go on as if the prompt's last one had
+        ended, where a code ends with it; else M2 writes that one again, freely, as a part of what
+        is new. Block streams (`is_streamed` is False) can only begin with nothing.
 
         Args:
           prompts: any bytes, of which the last `longest_prompt` count.
-          max_bytes: of each row; a row also stops at EOS, or at codes that are none of any text.
+          max_bytes: of each row; a row also stops at EOS, or at codes that are none of any text,
+            and one that is not streamed after as many codes.
           how: the draws.
           seed: of the draws. A row's draws depend on its own number, not on the other rows.
 
@@ -188,8 +192,11 @@ class Generator:
             logits_KV = logits_BKV[number, last - (len(codes) - boundaries[0].codes + 1) :]
             log_p = self._log_p(logits_KV)
             weights = self._weigh(boundaries, codes, log_p)
-            flat = jnp.asarray(weights.reshape(1, -1), jnp.float32)
-            way = int(sampling.draw(keys_B[number : number + 1], flat, how)[0])
+            # Filled up, so that there are few programs to compile.
+            filled = np.full((decoding.power_of_two(len(weights)), weights.shape[1]), -np.inf)
+            filled[: len(weights)] = weights
+            flat = jnp.asarray(filled.reshape(1, -1), jnp.float32)
+            way = int(_draw(keys_B[number : number + 1], flat, how)[0])
             boundary, code = boundaries[way // weights.shape[1]], way % weights.shape[1]
             state.lengths_B[number] -= len(codes) - boundary.codes
             is_eos = code == self.compressor.vocab_size
@@ -271,6 +278,8 @@ class _Row:
         self._stream = code_texts.CodeStream(compressor, texts)
         self._parses: canonical.CanonicalParses | None = None
         self._skip = 0
+        # What is not streamed does not tell how long it is: as many codes as bytes were asked for.
+        self._codes_left = math.inf if self._stream.is_streamed else max_bytes
 
     def begin(self, parses: canonical.CanonicalParses | None, boundary: canonical.Boundary) -> None:
         """Goes on from a boundary: what is left over there comes again, and is not new."""
@@ -291,6 +300,10 @@ class _Row:
             # Windows of a text with EOS, and those that delayed windows never use, have no text.
             self.done = True
             return b""
+        self._codes_left -= 1
+        if not self._codes_left:
+            self.done = True
+            piece = self._stream.finish()
         piece, self._skip = piece[self._skip :], max(0, self._skip - len(piece))
         return self._cut(piece)
 

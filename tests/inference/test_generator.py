@@ -16,6 +16,7 @@ from eiw.compressors.lazy_windows import LazyWindows
 from eiw.compressors.neural_ac import NeuralAC
 from eiw.compressors.parse import Parse
 from eiw.compressors.raw_bytes import RawBytes
+from eiw.compressors.tunstall import Tunstall
 from eiw.compressors.tunstall_fit import fit_tunstall
 from eiw.compressors.window_dictionary import compile_windows
 from eiw.inference import generator, sampling
@@ -56,7 +57,9 @@ def full_pass(model, params, tokens_BT):
 
 def logits_after(model, params, ids):
     """float64[T, V]: one program for all lengths."""
-    tokens_BT = jnp.zeros((1, CONTEXT), jnp.int32).at[0, : len(ids)].set(jnp.asarray(ids, jnp.int32))
+    tokens_BT = (
+        jnp.zeros((1, CONTEXT), jnp.int32).at[0, : len(ids)].set(jnp.asarray(ids, jnp.int32))
+    )
     return np.array(full_pass(model, params, tokens_BT)[0, : len(ids)], float)
 
 
@@ -136,6 +139,22 @@ def test_prompts_that_end_in_windows_draw_the_true_distribution():
     assert found > 40
 
 
+def test_what_the_prompt_ruled_out_stays_ruled_out():
+    """After "ab" as two codes, "ab" again would have been one code with the first: "abab"."""
+    entries = [*(bytes([byte]) for byte in range(256)), b"abab"]
+    made, *_ = make(Tunstall(entries, Parse(), ""))
+    _, boundaries = made._cut(b"ab")
+    row = generator._Row(made._texts, made.compressor, 9)
+    row.begin(made._parses, boundaries[-1])
+    first_code = vocab.NUM_SPECIAL_IDS
+    a, b, c = (ord(letter) + first_code for letter in "abc")
+    assert made._masks([row])[0, [a, b, c]].tolist() == [True, True, True]
+    assert row.take(a) == b"a"
+    assert made._masks([row])[0, [a, b, c]].tolist() == [True, False, True]
+    assert row.take(c) == b"c"
+    assert made._masks([row])[0, [a, b, c]].tolist() == [True, True, True]
+
+
 @pytest.mark.parametrize("how", [Parse("fewest", "start"), Parse("greedy", "prefer")])
 def test_other_parses_draw_the_last_code_again(ngrams, how):
     compressor = fit_tunstall(ngrams, 300).with_parse(how)
@@ -168,6 +187,8 @@ def test_block_streams_come_at_the_end(ngrams):
     assert isinstance(compressor, BlockStream)
     made, *_ = make(compressor)
     assert not made.is_streamed
+    pieces = [row[0] for row in made.generate([b""], max_bytes=20, seed=1)]
+    assert 0 < len(pieces[-1]) <= 20 and not any(pieces[:-1])
     with pytest.raises(errors.InputError, match="end with their text"):
         list(made.generate([b"a prompt"]))
 
