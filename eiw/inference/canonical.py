@@ -19,8 +19,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eiw import errors
-
 # Masks are remembered for this many sets of walks; each has a byte for each code.
 _MASKS = 256
 _DEAD = -1
@@ -47,11 +45,8 @@ class CanonicalParses:
     """A dictionary, ready to say what its encoder can emit.
 
     Args:
-      texts: of all codes 0 .. C - 1, b"" for a code that names no text; all 256 single bytes
-        are among them, and none comes twice.
-
-    Raises:
-      InputError: a single byte is missing.
+      texts: of all codes 0 .. C - 1, b"" for a code that names no text. None comes twice, and all
+        256 single bytes are among them, or some texts have no parse.
     """
 
     def __init__(self, texts: Sequence[bytes]) -> None:
@@ -81,8 +76,6 @@ class CanonicalParses:
             self._highs[node] = len(order)
         self.max_length = max(map(len, self.texts))
         self._masks: dict[tuple[int, ...], np.ndarray] = {}
-        if not {bytes([byte]) for byte in range(256)} <= set(self.texts):
-            raise errors.InputError("A dictionary must have a code for every single byte.")
 
     def node(self, text: bytes, start: int = 0) -> int:
         """Where `text` leads from a node (0 is the root); -1 where it leaves the trie."""

@@ -20,15 +20,7 @@ def texts_of_codes(compressor: base.Compressor) -> list[bytes] | None:
         codes = np.arange(compressor.vocab_size, dtype=np.int32)[:, None]
         return compressor.decode_batch(list(codes))
     if compressor.kind == "window_dictionary" and codes_a_group(compressor) == 1:
-        if compressor.dense:
-            return compressor.texts()
-        named = compressor.texts()
-        texts = [b""] * compressor.vocab_size
-        for text, codes in zip(named, compressor.encode_batch(named), strict=True):
-            # Delayed and greedy windows have entries that are cut to others.
-            if len(codes) == 1:
-                texts[codes[0]] = text
-        return texts
+        return compressor.texts_of_codes()
     return None
 
 

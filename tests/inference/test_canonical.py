@@ -5,10 +5,8 @@ import itertools
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
-import pytest
 import toy_codes as toy
 
-from eiw import errors
 from eiw.inference import canonical
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -105,8 +103,3 @@ def test_covering_codes_begin_with_the_left_over_bytes():
             for code in np.flatnonzero(mask[:-1]):
                 assert parses.texts[code].startswith(boundary.left_over)
                 assert len(parses.texts[code]) > len(boundary.left_over)
-
-
-def test_every_single_byte_has_a_code():
-    with pytest.raises(errors.InputError, match="every single byte"):
-        canonical.CanonicalParses([b"a", b"b"])

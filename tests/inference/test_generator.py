@@ -19,7 +19,7 @@ from eiw.compressors.raw_bytes import RawBytes
 from eiw.compressors.tunstall import Tunstall
 from eiw.compressors.tunstall_fit import fit_tunstall
 from eiw.compressors.window_dictionary import compile_windows
-from eiw.inference import generator, sampling
+from eiw.inference import code_texts, generator, sampling
 from eiw.models import config, decoder
 
 DOCUMENTS = [b"the text that a model is trained on, " * 5, b"and some more of it"]
@@ -171,6 +171,19 @@ def test_codes_without_a_text_are_never_drawn(ngrams):
     made, *_ = make(sparse)
     assert made._allowed_1V.sum() == len(sparse.texts()) + 1
     assert run(made, [b"the t"], max_bytes=20, seed=1)[0]
+
+
+@pytest.mark.parametrize("window_end", ["greedy", "delay"])
+@pytest.mark.parametrize("dense", [False, True])
+def test_codes_of_the_papers_windows_have_the_text_they_decode_to(ngrams, window_end, dense):
+    compressor = compile_windows(ngrams, window_end=window_end, dense=dense)
+    texts = code_texts.texts_of_codes(compressor)
+    codes = compressor.encode(DOCUMENTS[0] + b"\x00\xff some other text")
+    assert b"".join(texts[code] for code in codes) == compressor.decode(codes)
+    named = [code for code, text in enumerate(texts) if text][:100]
+    decoded = compressor.decode_batch([np.array([code]) for code in named])
+    assert decoded == [texts[code] for code in named]
+    assert not code_texts.takes_longest(compressor)
 
 
 def test_windows_come_as_they_are_whole(ngrams):
