@@ -22,6 +22,7 @@ COMMANDS = {
     "convert": "checkpoints between our trainer and T5X's",
     "evaluate": "compression tables of compressors; FLOPs/byte of a size",
     "benchmark": "speed: tokenizers and coders beside others, windows under M1, a train step",
+    "generate": "text from a trained M2, as it is decoded",
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130

@@ -199,8 +199,11 @@ def train(
     source: batches.BatchSource,
     validation_bits_per_byte: Callable[[Any], float],
     prepared: programs.Programs,
+    data: dict[str, Any],
 ) -> loop.TrainResult:
     """Trains on any batches; `validation_bits_per_byte` is asked of the parameters on the way.
+
+    `data` goes into the run's config.json: codes mean nothing without their compressor.
 
     Raises:
       KeyboardInterrupt: a signal ended it; the checkpoint is written, the stage is not finished.
@@ -210,7 +213,9 @@ def train(
         return {"validation_bits_per_byte": validation_bits_per_byte(params)}
 
     model = decoder.Decoder(run.model)
-    result = loop.train(model, source, folder, run.training, evaluate=evaluate, prepared=prepared)
+    result = loop.train(
+        model, source, folder, run.training, evaluate=evaluate, prepared=prepared, data=data
+    )
     if result.interrupted:
         raise KeyboardInterrupt
     return result
@@ -250,6 +255,12 @@ def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainRes
         source,
         lambda params: _score(run, params, tokens.validation).bits_per_byte,
         prepared,
+        {
+            "compressor": tokens.train.compressor["name"],
+            "compressor_fingerprint": tokens.train.fingerprint,
+            "tokens_sha256": tokens.train.sha256,
+            "length": run.length,
+        },
     )
 
 

@@ -138,7 +138,17 @@ def train(
         }
 
     result = pipeline.train(
-        folder, run, source, lambda params: score(params)["bits_per_byte"], prepared
+        folder,
+        run,
+        source,
+        lambda params: score(params)["bits_per_byte"],
+        prepared,
+        {
+            "task": data.name,
+            "compressor": data.compressor.name,
+            "compressor_fingerprint": data.compressor.fingerprint,
+            "length": run.length,
+        },
     )
     scored = score(result.state.params)
     return rows.Row(

@@ -207,7 +207,7 @@ class BlockStream(base.Compressor):
             for row, count in enumerate(num_symbols):
                 encoder.encode_run(row, self._model.cdf, symbols[row, :count])
         else:
-            prefixes = _Prefixes(self._model, len(blocks))
+            prefixes = Prefixes(self._model, len(blocks))
             for place in range(num_symbols.max()):
                 now = symbols[prefixes.rows, place]
                 encoder.encode(prefixes.rows, prefixes.cdfs, now)
@@ -277,7 +277,7 @@ class BlockStream(base.Compressor):
         """Decodes each row up to `stop`, which is kept, or to its limit."""
         symbols = np.zeros((len(limits), limits.max()), np.int16)
         lengths = limits.copy()
-        prefixes = _Prefixes(self._model, len(limits))
+        prefixes = Prefixes(self._model, len(limits))
         for place in range(limits.max()):
             rows = prefixes.rows
             if not len(rows):
@@ -289,7 +289,7 @@ class BlockStream(base.Compressor):
         return [row[:length] for row, length in zip(symbols, lengths, strict=True)]
 
 
-class _Prefixes:
+class Prefixes:
     """Rows under a byte model, of which the finished ones are dropped.
 
     Rows of a state have prefixes of one length, so a block cannot take the place of a finished one

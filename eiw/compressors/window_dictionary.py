@@ -85,6 +85,21 @@ class WindowDictionary(base.Compressor):
         """The texts that codes stand for, in order of their cells and so of dense codes."""
         return self._table.texts()[: self._num_texts]
 
+    def texts_of_codes(self) -> list[bytes]:
+        """What each code decodes to by itself, b"" for those that the encoder never writes.
+
+        Raises:
+          InputError: a window is several codes.
+        """
+        if self._tokens_per_window > 1:
+            raise errors.InputError(f"A window of {self.name} is several codes, not one.")
+        if self.dense:
+            return self.texts()
+        entries, texts = self._table.texts(), [b""] * self.vocab_size
+        for cell in np.unique(self._cells).tolist():
+            texts[cell] = entries[self._owners[cell]]
+        return texts
+
     def count_lost(self, text: bytes) -> tuple[int, int]:
         """How many windows of `text` decode to something else, and how many there are."""
         data = np.frombuffer(text, np.uint8)

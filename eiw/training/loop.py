@@ -151,6 +151,7 @@ def train(
     *,
     evaluate: Evaluate | None = None,
     prepared: programs.Programs | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> TrainResult:
     """Trains from the run's newest checkpoint, or from the start, until steps or seconds are up.
 
@@ -170,6 +171,7 @@ def train(
       evaluate: called every `config.evaluate_every` steps with the parameters on the mesh, which
         the next step consumes.
       prepared: what `prepare` gave for the same model, folder and config.
+      data: what the data are, as JSON, for config.json.
 
     Raises:
       InputError: the loss or the gradient is not finite (the step is named, and nothing of it is
@@ -179,7 +181,7 @@ def train(
     run_dir = pathlib.Path(run_dir)
     atomic.make_folder(run_dir)
     prepared = prepared or prepare(model, run_dir, config)
-    run = _Run(model, source, run_dir, config, evaluate, prepared)
+    run = _Run(model, source, run_dir, config, evaluate, prepared, data)
     with jax.set_mesh(run.blueprint.mesh), stop_signal.listen() as stop:
         return run.train(stop)
 
@@ -203,10 +205,11 @@ class _Run:
         config: TrainConfig,
         evaluate: Evaluate | None,
         prepared: programs.Programs,
+        data: Mapping[str, Any] | None,
     ) -> None:
         self.started = time.monotonic()
         self.model, self.source, self.run_dir, self.config = model, source, run_dir, config
-        self.evaluate = evaluate
+        self.evaluate, self.data = evaluate, data
         self.prepared, self.blueprint = prepared, prepared.blueprint
 
     def train(self, stop: list[int]) -> TrainResult:
@@ -287,10 +290,10 @@ class _Run:
         checkpoint.save(self.run_dir, current, self.model.config, host, keep=keep)
 
     def _write_config(self) -> None:
-        """For people: the checkpoints carry what is needed to load them."""
+        """For people, and for who runs the model on codes: checkpoints carry the network alone."""
         config = dataclasses.asdict(self.config)
         config["optimizer"] = repr(self.config.optimizer)
-        content = {"model": self.model.config.to_dict(), "train": config}
+        content = {"model": self.model.config.to_dict(), "train": config, "data": self.data}
         if hosts.is_first():
             with atomic.replace_file(self.run_dir / "config.json") as temporary:
                 temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")

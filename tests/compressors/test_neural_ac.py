@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from eiw.coding import byte_model
 from eiw.compressors import neural_ac
@@ -25,3 +26,29 @@ def test_raw_bits_are_the_bits_of_the_tokens(ngrams, text):
     octets = neural_ac.NeuralAC(ngrams, 8).encode(text[:99])
     assert set(bits) == {0, 1}
     assert np.packbits(bits.astype(np.uint8)).tolist() == octets.tolist()
+
+
+@pytest.mark.parametrize("token_bits", [1, 8, 16])
+@pytest.mark.parametrize("static", [False, True])
+def test_the_beginning_of_a_code_is_a_beginning_of_its_text(ngrams, text, token_bits, static):
+    model = byte_model.StaticByteModel.fit([text]) if static else ngrams
+    coder = neural_ac.NeuralAC(model, token_bits, block_bytes=40)
+    sample = text[:130]
+    codes = coder.encode(sample)
+    sure = [coder.decode_beginning(codes[:count]) for count in range(len(codes) + 1)]
+    assert all(sample.startswith(part) for part in sure)
+    assert [len(part) for part in sure] == sorted(map(len, sure))
+    assert sure[0] == b""
+    # Only the last symbols, whose bits are not all known, are missing.
+    assert len(sure[-1]) >= 120
+    other = coder.encode(sample[:60] + b"another ending of the text")
+    shared = np.flatnonzero(np.append(codes[: len(other)] != other[: len(codes)], True))[0]
+    assert (sample[:60] + b"another ending").startswith(coder.decode_beginning(codes[:shared]))
+
+
+def test_a_model_without_eos_has_beginnings_too(text):
+    counts = np.bincount(np.frombuffer(text, np.uint8), minlength=256)
+    coder = neural_ac.NeuralAC(byte_model.StaticByteModel(counts), 8, block_bytes=40)
+    codes = coder.encode(text[:100])
+    assert text.startswith(coder.decode_beginning(codes[:-2]))
+    assert len(coder.decode_beginning(codes[:-2])) > 80

@@ -1,0 +1,201 @@
+"""A trained decoder, one token at a time: prefilled in one pass, then cached (`models.kv_cache`).
+
+Layers are unrolled, since a scan copies the cache at every step. Lengths of prompts are rounded up
+to powers of two, so that there are few programs to compile. Every sequence begins with PAD_ID, the
+sign for "begin", as in training.
+
+Letters: B rows, T tokens of a prompt, K last places of it, V ids (padded), D embedding.
+"""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from eiw import vocab
+from eiw.inference import sampling
+from eiw.models import decoder, kv_cache, layer_stacking
+
+
+@dataclasses.dataclass
+class Rows:
+    """Sequences that are being decoded.
+
+    Attributes:
+      cache: the network's, without positions.
+      lengths_B: int32[B], tokens read, "begin" among them.
+    """
+
+    cache: dict[str, Any]
+    lengths_B: np.ndarray
+
+
+class Network:
+    """A decoder with its parameters.
+
+    Args:
+      model: the network as it was trained.
+      params: its parameters, of scanned or of unrolled layers.
+      context: tokens that it reads at most, "begin" among them; longer sequences roll on.
+    """
+
+    def __init__(self, model: decoder.Decoder, params: dict[str, Any], context: int) -> None:
+        self.config = dataclasses.replace(
+            model.config, scan_layers=False, dropout_rate=0.0, remat="none"
+        )
+        self.context = context
+        self._model = decoder.Decoder(self.config)
+        self._params = jax.tree.map(jnp.asarray, layer_stacking.unstack_layers(dict(params)))
+
+    def prefill(self, prompts: Sequence[np.ndarray], last: int) -> tuple[Rows, np.ndarray]:
+        """Reads prompts in one pass.
+
+        Args:
+          prompts: int[n] ids of each row, without "begin"; n < `context`.
+          last: of how many places, counted from the end, the logits are wanted.
+
+        Returns:
+          The rows, and float32[B, last, V]: logits of what follows the place that is k tokens
+          before the prompt's end, in column last - 1 - k. Where a prompt has no such place they
+          are of its first one.
+        """
+        lengths_B = np.array([len(prompt) + 1 for prompt in prompts], np.int32)
+        length = min(power_of_two(int(lengths_B.max())), self.context)
+        tokens_BT = np.full((len(prompts), length), vocab.PAD_ID, np.int32)
+        for row, prompt in zip(tokens_BT, prompts, strict=True):
+            row[1 : len(prompt) + 1] = prompt
+        count = power_of_two(last)
+        places_BK = np.maximum(lengths_B[:, None] - count + np.arange(count, dtype=np.int32), 0)
+        cache, logits_BKV = _prefill(
+            self._model, self.context, self._params, tokens_BT, lengths_B, places_BK
+        )
+        return Rows(cache, lengths_B), np.asarray(logits_BKV)[:, count - last :]
+
+    def step(
+        self,
+        rows: Rows,
+        ids_B: np.ndarray,
+        allowed_BV: jax.Array,
+        keys_B: jax.Array,
+        how: sampling.Sampling,
+    ) -> np.ndarray:
+        """Reads an id a row and draws the next: int32[B].
+
+        Args:
+          rows: go on by one token, in place.
+          ids_B: int32[B].
+          allowed_BV: bool[B, V] or [1, V]: which ids may be drawn.
+          keys_B: a random key for each row.
+          how: the draw.
+        """
+        drawn_B, rows.cache = _step(
+            self._model, how, self._params, rows.cache, rows.lengths_B, ids_B, allowed_BV, keys_B
+        )
+        rows.lengths_B = rows.lengths_B + 1
+        return np.asarray(drawn_B)
+
+    def logits_at(self, tokens_BT: np.ndarray, places_B: np.ndarray) -> np.ndarray:
+        """float32[B, V] at a place of each row, int32[B], of ids with "begin" before them."""
+        return np.asarray(_logits_at(self._model, self._params, tokens_BT, places_B))
+
+    def digest(self) -> bytes:
+        """sha256 of the parameters."""
+        digest = hashlib.sha256()
+        for path, leaf in jax.tree_util.tree_leaves_with_path(self._params):
+            digest.update(jax.tree_util.keystr(path).encode() + np.asarray(leaf).tobytes())
+        return digest.digest()
+
+    def nats(self, ids: np.ndarray) -> float:
+        """-log p of ids int[n], in contexts one after another, each with "begin" before it."""
+        total = 0.0
+        for start in range(0, len(ids), self.context):
+            part = ids[start : start + self.context]
+            targets_BT = np.full((1, self.context), vocab.PAD_ID, np.int32)
+            targets_BT[0, : len(part)] = part
+            inputs_BT = np.pad(targets_BT[:, :-1], ((0, 0), (1, 0)), constant_values=vocab.PAD_ID)
+            nats_BT = np.asarray(_nats(self._model, self._params, inputs_BT, targets_BT))
+            total += float(nats_BT[0, : len(part)].astype(np.float64).sum())
+        return total
+
+
+def power_of_two(number: int) -> int:
+    """The least that is not less than `number`, which is at least 1."""
+    return 1 << (number - 1).bit_length()
+
+
+@functools.partial(jax.jit, static_argnames=("model", "slots"))
+def _prefill(
+    model: decoder.Decoder,
+    slots: int,
+    params: dict,
+    tokens_BT: jax.Array,
+    lengths_B: jax.Array,
+    places_BK: jax.Array,
+) -> tuple[dict, jax.Array]:
+    x_BTD, variables = model.apply(
+        {"params": params},
+        tokens_BT,
+        tokens_BT,
+        prefill=True,
+        prefill_lengths=lengths_B,
+        max_decode_length=slots,
+        mutable=["cache"],
+        method="hidden",
+    )
+    x_BKD = jnp.take_along_axis(x_BTD, places_BK[..., None], axis=1)
+    logits_BKV = decoder.logits_of(x_BKD, model.head_kernel(params), model.config)
+    return _without_positions(variables["cache"]), logits_BKV
+
+
+@functools.partial(jax.jit, static_argnames=("model", "how"), donate_argnames="cache")
+def _step(
+    model: decoder.Decoder,
+    how: sampling.Sampling,
+    params: dict,
+    cache: dict,
+    lengths_B: jax.Array,
+    ids_B: jax.Array,
+    allowed_BV: jax.Array,
+    keys_B: jax.Array,
+) -> tuple[jax.Array, dict]:
+    positions = {"cache_index": lengths_B}
+    cache = {layer: {"attention": leaves | positions} for layer, leaves in cache.items()}
+    ids_B1 = ids_B[:, None]
+    logits_B1V, variables = model.apply(
+        {"params": params, "cache": cache}, ids_B1, ids_B1, decode=True, mutable=["cache"]
+    )
+    logits_BV = logits_B1V[:, 0]
+    allowed_BV = jnp.broadcast_to(allowed_BV, logits_BV.shape)
+    logits_BV = jnp.where(allowed_BV, logits_BV, -jnp.inf)
+    return sampling.draw(keys_B, logits_BV, how), _without_positions(variables["cache"])
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _logits_at(
+    model: decoder.Decoder, params: dict, tokens_BT: jax.Array, places_B: jax.Array
+) -> jax.Array:
+    x_BTD = model.apply({"params": params}, tokens_BT, tokens_BT, method="hidden")
+    x_BD = jnp.take_along_axis(x_BTD, places_B[:, None, None], axis=1)[:, 0]
+    return decoder.logits_of(x_BD, model.head_kernel(params), model.config)
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def _nats(
+    model: decoder.Decoder, params: dict, inputs_BT: jax.Array, targets_BT: jax.Array
+) -> jax.Array:
+    logits_BTV = model.apply({"params": params}, inputs_BT, targets_BT)
+    picked_BT = jnp.take_along_axis(logits_BTV, targets_BT[..., None], axis=-1)[..., 0]
+    return jax.nn.logsumexp(logits_BTV, axis=-1) - picked_BT
+
+
+def _without_positions(cache: dict) -> dict:
+    """Keys and values by layer. Rows can so go back: what lies beyond a length is not read."""
+    return {
+        layer: {name: tree["attention"][name] for name in kv_cache.SLOT_AXES}
+        for layer, tree in cache.items()
+    }

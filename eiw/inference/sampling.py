@@ -1,0 +1,87 @@
+"""Which of the ways on is taken: greedy, or drawn with a temperature, from the top k or top p.
+
+Pure functions of logits_BN over any last axis; -inf is a way that cannot be taken.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from eiw import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """How to draw: first the temperature, then the top k, then of these the top p.
+
+    Attributes:
+      temperature: 1 draws as the model says, less prefers the probable; 0 takes the most probable.
+      top_k: draw from so many of the most probable; 0: from all.
+      top_p: draw from the fewest of the most probable that hold this much of the mass; 1: from all.
+
+    Raises:
+      InputError: a number out of range.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.temperature < float("inf"):
+            raise errors.InputError(f"temperature={self.temperature} must be 0 or more.")
+        if self.top_k < 0:
+            raise errors.InputError(f"top_k={self.top_k} must be 1 or more, or 0 for all.")
+        if not 0.0 < self.top_p <= 1.0:
+            raise errors.InputError(f"top_p={self.top_p} must be above 0 and at most 1.")
+
+
+def draw(keys_B: jax.Array, logits_BN: jax.Array, how: Sampling) -> jax.Array:
+    """int32[B]: what each row takes, by a random key of its own."""
+    if how.temperature == 0.0:
+        return jnp.argmax(logits_BN, axis=-1).astype(jnp.int32)
+    logits_BN = logits_BN / jnp.asarray(how.temperature, logits_BN.dtype)
+    if 0 < how.top_k < logits_BN.shape[-1]:
+        logits_BN = keep_top_k(logits_BN, how.top_k)
+    if how.top_p < 1.0:
+        logits_BN = keep_top_p(logits_BN, how.top_p)
+    return jax.vmap(jax.random.categorical)(keys_B, logits_BN).astype(jnp.int32)
+
+
+def keep_top_k(logits_BN: jax.Array, k: int) -> jax.Array:
+    """-inf for all but the k highest; what ties with the lowest of these is kept too."""
+    ones_BN = jnp.ones(logits_BN.shape, jnp.float32)
+    return _keep_highest(logits_BN, ones_BN, jnp.float32(k))
+
+
+def keep_top_p(logits_BN: jax.Array, p: float) -> jax.Array:
+    """-inf for all but the fewest highest whose softmax is at least p together; ties are kept."""
+    return _keep_highest(logits_BN, jax.nn.softmax(logits_BN, axis=-1), jnp.float32(p))
+
+
+def _keep_highest(logits_BN: jax.Array, mass_BN: jax.Array, enough: jax.Array) -> jax.Array:
+    """-inf below the highest value that leaves enough mass at or above itself.
+
+    Sorting a vocabulary costs a CPU several steps of a small network; the value is found by halving
+    its 32 bits instead. As integers, floats of the same sign are in the order of their bits.
+    """
+    bits_BN = jax.lax.bitcast_convert_type(logits_BN.astype(jnp.float32) + 0.0, jnp.int32)
+    order_BN = jnp.where(bits_BN < 0, bits_BN ^ jnp.int32(0x7FFFFFFF), bits_BN)
+
+    def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        # At or above `low_B1` there is enough, at or above `high_B1` there is not.
+        low_B1, high_B1 = bounds
+        middle_B1 = (low_B1 & high_B1) + ((low_B1 ^ high_B1) >> 1)  # their mean, rounded down
+        above_BN = order_BN >= middle_B1
+        sum_B1 = jnp.sum(jnp.where(above_BN, mass_BN, 0.0), axis=-1, keepdims=True)
+        is_enough_B1 = sum_B1 >= enough
+        low_B1 = jnp.where(is_enough_B1, middle_B1, low_B1)
+        return low_B1, jnp.where(is_enough_B1, high_B1, middle_B1)
+
+    # Where rounding leaves no mass that is enough, all is kept.
+    limits = jnp.iinfo(jnp.int32)
+    shape = (*logits_BN.shape[:-1], 1)
+    bounds = (jnp.full(shape, limits.min, jnp.int32), jnp.full(shape, limits.max, jnp.int32))
+    lowest_B1, _ = jax.lax.fori_loop(0, 32, halve, bounds)
+    return jnp.where(order_BN >= lowest_B1, logits_BN, -jnp.inf)

@@ -1,0 +1,79 @@
+"""Draws: their mass, their limits, and that each row has a key of its own."""
+
+import hypothesis
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from eiw import errors
+from eiw.inference import sampling
+
+LOGITS = st.lists(st.integers(-800, 800), min_size=9, max_size=9, unique=True).map(
+    lambda values: jnp.asarray([values], jnp.float32) / 100
+)
+
+
+def kept(logits_BN):
+    return np.isfinite(np.asarray(logits_BN[0]))
+
+
+@hypothesis.settings(max_examples=50)
+@hypothesis.given(LOGITS, st.integers(1, 8))
+def test_top_k_keeps_the_k_highest(logits_BN, k):
+    keeps = kept(sampling.keep_top_k(logits_BN, k))
+    assert keeps.sum() == k
+    values = np.asarray(logits_BN[0])
+    assert values[keeps].min() > values[~keeps].max()
+
+
+@hypothesis.settings(max_examples=50)
+@hypothesis.given(LOGITS, st.floats(0.01, 0.99))
+def test_top_p_keeps_the_fewest_with_the_mass(logits_BN, p):
+    keeps = kept(sampling.keep_top_p(logits_BN, p))
+    mass = np.asarray(jax.nn.softmax(logits_BN)[0], np.float64)
+    assert mass[keeps].sum() >= p - 1e-5
+    lowest = mass[keeps].min()
+    assert mass[keeps].sum() - lowest < p + 1e-5
+    assert not (mass[~keeps] > lowest).any()
+
+
+def test_what_ties_is_kept():
+    logits_BN = jnp.asarray([[1.0, 0.0, 1.0, 1.0]])
+    assert kept(sampling.keep_top_k(logits_BN, 2)).tolist() == [True, False, True, True]
+    assert kept(sampling.keep_top_p(logits_BN, 0.1)).tolist() == [True, False, True, True]
+
+
+@hypothesis.settings(max_examples=20)
+@hypothesis.given(LOGITS, st.integers(0, 99))
+def test_greedy_is_the_limit_of_low_temperatures(logits_BN, seed):
+    keys = jax.random.split(jax.random.key(seed), 1)
+    # The two highest are a hundredth apart, or more.
+    greedy = sampling.draw(keys, logits_BN, sampling.Sampling(temperature=0.0))
+    low = sampling.draw(keys, logits_BN, sampling.Sampling(temperature=1e-4))
+    assert greedy[0] == low[0] == np.argmax(logits_BN[0])
+    one = sampling.draw(keys, logits_BN, sampling.Sampling(top_k=1))
+    assert one[0] == greedy[0]
+
+
+def test_draws_follow_the_probabilities():
+    p = np.array([0.5, 0.25, 0.125, 0.125, 0.0])
+    rows = 20_000
+    with np.errstate(divide="ignore"):
+        logits_BN = jnp.broadcast_to(jnp.asarray(np.log(p), jnp.float32), (rows, 5))
+    keys = jax.random.split(jax.random.key(0), rows)
+    shares = np.bincount(sampling.draw(keys, logits_BN, sampling.Sampling()), minlength=5) / rows
+    # Five standard deviations of a share of a half.
+    assert np.abs(shares - p).max() < 5 * 0.5 / rows**0.5
+    cold = sampling.draw(keys, logits_BN, sampling.Sampling(temperature=0.5))
+    shares = np.bincount(cold, minlength=5) / rows
+    assert np.abs(shares - p**2 / (p**2).sum()).max() < 5 * 0.5 / rows**0.5
+    few = sampling.draw(keys, logits_BN, sampling.Sampling(top_p=0.6))
+    assert set(np.asarray(few).tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("wrong", [{"temperature": -1.0}, {"top_k": -1}, {"top_p": 0.0}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(errors.InputError, match=next(iter(wrong))):
+        sampling.Sampling(**wrong)
