@@ -1,6 +1,6 @@
 """eiw generate: text from a trained M2, shown as it is decoded.
 
-    eiw generate --run runs/smoke/m2/equal_info_b16_v65k \
+    eiw generate --run runs/smoke/m2/equal_info_b16_v65k \\
         --compressor runs/smoke/compressors/equal_info_b16_v65k --prompt "The function returns"
 
 Without --prompt or --prompt_file the prompt is read from standard input, if something is piped into
