@@ -6,8 +6,10 @@ coder        the arithmetic coder and ANS beside constriction's (the extra `benc
 windows      Equal-Info Windows under a running M1 (--m1), side by side and in a plain loop
 train-step   a train step of a size beside the machine's best matrix product, and with --t5x beside
              T5X's own step (a checkout on PYTHONPATH)
+startup      from the start of `eiw train` to its first step, from token files and from SeqIO
 """
 
+import importlib.util
 import json
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -22,6 +24,7 @@ from eiw.evaluation import (
     coder_speed,
     rival_coders,
     rival_tokenizers,
+    startup_speed,
     tokenizer_speed,
     window_speed,
 )
@@ -30,7 +33,7 @@ from eiw.training import step_speed
 
 _RATES = ("name", "encode_mb_per_cpu_s", "decode_mb_per_cpu_s")
 
-ARGUMENTS = ("tokenizers", "coder", "windows", "train-step")
+ARGUMENTS = ("tokenizers", "coder", "windows", "train-step", "startup")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -107,6 +110,7 @@ def run(values: flags.FlagValues, what: str) -> None:
         "coder": _coder,
         "windows": _windows,
         "train-step": _train_step,
+        "startup": _startup,
     }[what](values)
 
 
@@ -213,6 +217,13 @@ def _train_step(values: flags.FlagValues) -> None:
         rival=rival,
     )
     _print_facts(result)
+
+
+def _startup(values: flags.FlagValues) -> None:
+    seqio = importlib.util.find_spec("seqio") is not None
+    if not seqio:
+        print("Not installed, and so skipped: seqio (pip install 'eiw[seqio]').")
+    _print_facts(startup_speed.measure_startup(values.rounds, seqio=seqio))
 
 
 def _print_facts(result: dict[str, Any]) -> None:

@@ -5,13 +5,13 @@ train.Settings.run, a pipeline.ModelRun: model size, batch, length, steps, optim
 
 An M1 is a decoder on the tokens of the compressor `bytes`; --export_m1 writes it for `eiw compile`:
 
-    eiw train --tokens my_bytes --output my_m1_run --export_m1 my_m1 \
+    eiw train --tokens my_bytes --output my_m1_run --export_m1 my_m1 \\
         --gin_file=runs/m1.gin --gin_file=sizes/3m.gin
 
 A task compresses as it goes, or reads its offline cache. It is scored by the paper's protocol: 20
 batches of its validation split.
 
-    eiw train --task text_equal_info_b16_v65k --output my_m2 \
+    eiw train --task text_equal_info_b16_v65k --output my_m2 \\
         --gin_file=runs/train.gin --gin_file=sizes/25m.gin
 
 On several hosts the same line runs on each, with storage that all of them share; a mesh by
