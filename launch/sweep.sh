@@ -11,7 +11,7 @@ skipped. `eiw sweep --help` has all arguments.
   --sizes 25m,113m,403m,2b      model sizes
   --learning_rates 0.5,1,2      a sweep for each method: equal ones for all are unfair to some
   --seeds 0,1,2
-  --dry_run                     print what would run
+  --dry-run                     print what would run
   --gin.NAME=VALUE              any setting, of every run
 
     bash launch/sweep.sh --tokens='runs/smoke/tokens/*' --output=runs/sweep --sizes=tiny \
@@ -22,4 +22,5 @@ HELP
 fi
 . "$(dirname "${BASH_SOURCE[0]}")/setup_venv.sh"
 make_venv
-exec "$PYTHON" -m eiw.main sweep "$@"
+# absl's flags have underscores.
+exec "$PYTHON" -m eiw.main sweep "${@/#--dry-run/--dry_run}"
