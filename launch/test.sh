@@ -15,5 +15,5 @@ make_venv test
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 "$PYTHON" -m ruff check --quiet .
 "$PYTHON" -m ruff format --check --quiet .
-# A file stays in one process: its tests share what they compiled.
-exec "$PYTHON" -m pytest -n 2 --dist loadfile "$@"
+# A file stays in one process: its tests share what they compiled. tests/conftest.py orders them.
+exec "$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

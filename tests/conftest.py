@@ -15,3 +15,14 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # Compilation makes first examples slow; a deadline would only measure that.
 hypothesis.settings.register_profile("eiw", deadline=None)
 hypothesis.settings.load_profile("eiw")
+
+# Few tests, but each starts processes or trains.
+_LONG_FILES = (
+    *("test_hosts.py", "test_smoke.py", "test_task_cache.py", "test_kills.py", "test_steps.py"),
+    *("test_lazy_windows.py", "test_train_on_task.py", "test_sweep.py", "test_meshes.py"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first: at the end, one of them would keep one process busy and the others idle."""
+    items.sort(key=lambda item: item.path.name not in _LONG_FILES)
