@@ -1,5 +1,6 @@
 """Checkpoints: what comes back is what was saved, and what is damaged is said to be."""
 
+import errno
 import json
 import logging
 import shutil
@@ -52,6 +53,25 @@ def run(saved, tmp_path):
     run_dir, states = saved
     shutil.copytree(run_dir, tmp_path / "run")
     return tmp_path / "run", states
+
+
+@pytest.mark.parametrize("part", ["params", "training"])
+def test_a_full_disk_is_named_and_the_older_checkpoints_stay(run, blueprint, monkeypatch, part):
+    run_dir, states = run
+    write = checkpoint.ocp.StandardCheckpointer.save
+
+    def fill_up(checkpointer, folder, tree):
+        if folder.name == part:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder / "d"))
+        write(checkpointer, folder, tree)
+
+    monkeypatch.setattr(checkpoint.ocp.StandardCheckpointer, "save", fill_up)
+    with pytest.raises(errors.InputError, match=r"The disk is full: no room for .*step_00000004"):
+        checkpoint.save(run_dir, random_state(blueprint, 4), blueprint.model.config, {"data": 4})
+    assert checkpoint.steps(run_dir) == [1, 2, 3]
+    assert not list((run_dir / "checkpoints").glob("*.tmp*"))
+    restored, _ = checkpoint.restore(run_dir, blueprint)
+    assert_equal(restored, states[3])
 
 
 def newest_array_file(run_dir, part="training"):
