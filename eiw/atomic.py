@@ -31,7 +31,9 @@ def replace_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     except OSError as error:
         raise _explained(error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where a file stands in a folder's place, this would fail too, and hide why.
+        with contextlib.suppress(NotADirectoryError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

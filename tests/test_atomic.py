@@ -68,3 +68,13 @@ def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(errors.InputError, match="a file stands in the way"):
             atomic.make_folder(path)
+
+
+@pytest.mark.parametrize("replace", [atomic.replace_file, atomic.replace_folder])
+def test_a_file_in_the_way_of_what_is_replaced_is_named(tmp_path, replace):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(errors.InputError, match="a file stands in the way"),
+        replace(tmp_path / "file" / "below" / "name"),
+    ):
+        pass
