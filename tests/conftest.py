@@ -18,8 +18,8 @@ hypothesis.settings.load_profile("eiw")
 
 # Few tests, but each starts processes or trains.
 _LONG_FILES = (
-    *("test_hosts.py", "test_smoke.py", "test_task_cache.py", "test_kills.py", "test_steps.py"),
-    *("test_lazy_windows.py", "test_train_on_task.py", "test_sweep.py", "test_meshes.py"),
+    *("test_smoke.py", "test_steps.py", "test_lazy_windows.py", "test_train_on_task.py"),
+    *("test_task_cache.py", "test_hosts.py"),
 )
 
 

@@ -87,7 +87,12 @@ def test_smoke_leaves_everything_and_is_reused(capsys, text, tmp_path):
     assert err.count("finished before, reused") >= 1 + 1 + 3 * len(METHODS)
     assert rows.read_rows(output / "results.jsonl") == results
 
-    # Anew, and with other settings: the old rows would stand beside the new ones in the report.
+
+@pytest.mark.slow
+def test_fresh_starts_the_rows_anew(capsys, text, tmp_path):
+    output = tmp_path / "run"
+    assert smoke(capsys, text, output)[0] == 0
+    # The old rows would stand beside the new ones in the report.
     quick = [setting for setting in QUICK if "recipes" not in setting]
     anew = ["--fresh", "--gin.smoke.Settings.recipes=[@recipes.Bytes()]"]
     status, _, err = smoke(capsys, text, output, *anew, quick=quick)

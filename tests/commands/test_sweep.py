@@ -58,6 +58,7 @@ def test_a_dry_run_prints_every_combination(capfd, tokens):
     assert not (tokens.parent.parent / "sweep").exists()
 
 
+@pytest.mark.slow
 def test_collapsed_runs_are_made_again_and_counted(capfd, tokens, monkeypatch):
     monkeypatch.chdir(tokens.parent.parent)
     status, out, err = sweep(capfd, tokens)

@@ -84,6 +84,7 @@ def test_the_row_is_scored_by_the_papers_protocol(online):
     assert len(row.corpus_sha256) == 64
 
 
+@pytest.mark.slow
 def test_a_cached_task_gives_the_same_ratio_and_goes_on(capsys, tmp_path, online):
     task_cache.cache_task(TASK, tmp_path / "caches", num_shards=2, workers=1)
     run = tmp_path / "run"
@@ -125,6 +126,7 @@ def test_bad_input_is_one_line(capsys, tmp_path, arguments, message):
     assert status == 1 and message in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_batches_of_examples_do_not_change_the_score():
     from eiw.models import config
 

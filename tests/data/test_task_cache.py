@@ -92,6 +92,7 @@ def test_cached_examples_are_those_of_the_task(text, threads, read_from, tmp_pat
     assert len(list((tmp_path / "cache" / TASK).glob("test.tfrecord-*"))) <= 5
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_does_not_show(text, tmp_path):
     for workers in (1, 2):
         task_cache.cache_task(TASK, tmp_path / str(workers), num_shards=3, workers=workers)

@@ -74,11 +74,8 @@ def alone(tokens, tmp_path_factory):
     return logged(run_dir)
 
 
-@pytest.mark.parametrize(
-    "mesh",
-    [{"data": 1, "fsdp": 2, "tensor": 2}, pytest.param({"data": 4}, marks=pytest.mark.slow)],
-    ids=str,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mesh", [{"data": 1, "fsdp": 2, "tensor": 2}, {"data": 4}], ids=str)
 def test_two_hosts_train_evaluate_and_resume_as_one(alone, tokens, tmp_path, mesh):
     two, one = tmp_path / "two", tmp_path / "one"
     train(two, tokens, 2, 4, mesh, 2)

@@ -69,7 +69,8 @@ def uninterrupted(tokens, tmp_path_factory):
     return run_dir
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [2, 12])
 def test_kills_leave_no_trace(uninterrupted, tokens, tmp_path, kills):
     chance = random.Random(kills)
     for _ in range(kills):

@@ -15,8 +15,6 @@ HERE = pathlib.Path(__file__).parent
 
 AXES = ("data", "fsdp", "tensor")
 ONE = {"data": 1}
-# All axes at once; the slow suite has every way to make 8.
-FAST = [{"data": 2, "fsdp": 2, "tensor": 2}]
 ALL = [
     dict(zip(AXES, sizes, strict=True))
     for sizes in itertools.product((1, 2, 4, 8), repeat=3)
@@ -24,9 +22,9 @@ ALL = [
 ]
 
 
-@pytest.fixture(scope="module", params=["fast", pytest.param("all", marks=pytest.mark.slow)])
-def results(request):
-    shapes = [ONE, *(FAST if request.param == "fast" else ALL)]
+@pytest.fixture(scope="module")
+def results():
+    shapes = [ONE, *ALL]
     done = subprocess.run(
         [sys.executable, HERE / "mesh_run.py", json.dumps(shapes)],
         env=os.environ | {"PYTHONPATH": str(HERE)},
@@ -38,6 +36,7 @@ def results(request):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_every_mesh_gives_the_losses_of_one_device(results):
     one, *meshes = results
     assert len(set(one["float64"])) == 10
@@ -47,6 +46,7 @@ def test_every_mesh_gives_the_losses_of_one_device(results):
         np.testing.assert_allclose(mesh["float32"], one["float32"], rtol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_large_arrays_are_cut_as_the_mesh_says(results):
     for mesh in results:
         shape = mesh["shape"]

@@ -38,6 +38,7 @@ def test_memory_is_known_without_a_step():
     assert set(found) == {"model_flops", "peak_bytes", "compile_s", "device"}
 
 
+@pytest.mark.slow
 def test_logits_of_a_whole_batch_never_exist():
     wide = tiny_run.tiny_model(vocab_size=30_000).config
     found = step_speed.measure_train_step(wide, 16, 512, microbatches=1, rounds=0)
