@@ -45,6 +45,7 @@ def test_tokenizers(capsys, run_folder):
     assert {row["name"] for row in result["threads"]} == {"(two cores)", "bytes", "windows"}
 
 
+@pytest.mark.slow
 def test_coder(capsys, run_folder):
     result = benchmark(
         capsys, "coder", f"--text={run_folder}/text.txt", "--rounds=1", "--block_bytes=500"
@@ -68,6 +69,7 @@ def test_what_is_missing_is_said(capsys, run_folder, argv, says):
     assert says in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_train_step(capsys):
     result = benchmark(
         capsys,

@@ -1,6 +1,7 @@
 import itertools
 
 import numpy as np
+import pytest
 
 from eiw.compressors import raw_bytes
 from eiw.evaluation import coder_speed, tokenizer_speed
@@ -20,6 +21,7 @@ def test_rows_say_what_came_out():
     assert mine["encode_mb_per_cpu_s"] > 0 < mine["decode_mb_per_cpu_s"]
 
 
+@pytest.mark.slow
 def test_tokenizers_take_turns():
     calls = []
 

@@ -88,6 +88,7 @@ def test_two_hosts_train_evaluate_and_resume_as_one(alone, tokens, tmp_path, mes
     assert_same(logged(one), alone)
 
 
+@pytest.mark.slow
 def test_hosts_that_would_read_the_same_rows_are_refused(tokens, tmp_path):
     processes = start(tmp_path, tokens, 2, 1, {"data": 1, "tensor": 2}, 1)
     outputs = [process.communicate(timeout=240)[0] for process in processes]
