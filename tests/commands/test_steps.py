@@ -74,6 +74,7 @@ sys.exit(main.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_trains_where_tensorflow_cannot_be_imported(tmp_path):
     for split in ("train", "validation", "test"):
         token_files.write_tokens(tmp_path / "tokens" / split, raw_bytes.RawBytes(), [b"abcd" * 50])

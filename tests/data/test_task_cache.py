@@ -68,6 +68,7 @@ def read_from(monkeypatch):
     return point
 
 
+@pytest.mark.slow
 def test_cached_examples_are_those_of_the_task(text, threads, read_from, tmp_path):
     stats = task_cache.cache_task(TASK, tmp_path / "cache", num_shards=5, workers=2)
     read_from(tmp_path / "cache")
