@@ -28,6 +28,7 @@ import numpy as np
 
 from eiw import errors
 from eiw.coding import jit
+from eiw.coding.bits import bits_of
 
 _ONE = np.uint64(1)
 _WORD_BITS = np.uint64(32)
@@ -78,6 +79,18 @@ class ArithmeticEncoder:
         length = _write_tail(self._registers[row], self._words[row])
         octets = self._words[row, : -(-length // 32)].astype(">u4").view(np.uint8)
         return np.unpackbits(octets, count=length)
+
+    def bounds(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the greatest code of all texts that go on from here, bits uint8[n] of each.
+
+        They begin with these bits, followed by zeros and by ones without end.
+        """
+        low, size, halved, digits, num_digits, num_words = self._registers[row].tolist()
+        moved_out = self._words[row, :num_words].astype(">u4").tobytes()
+        least = ((int.from_bytes(moved_out, "big") << num_digits) + digits << 32) + low
+        greatest = least + (size >> halved) - 1
+        length = 32 * num_words + num_digits + 32
+        return bits_of(least, length), bits_of(greatest, length)
 
 
 class ArithmeticDecoder:

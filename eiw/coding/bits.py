@@ -24,11 +24,7 @@ class BitWriter:
         Raises:
           ValueError: `value` is negative or needs more than `width` bits.
         """
-        if not 0 <= value < 1 << width:
-            raise ValueError(f"{value} is no unsigned integer of {width} bits")
-        num_bytes = -(-width // 8)
-        octets = np.frombuffer(value.to_bytes(num_bytes, "big"), np.uint8)
-        self._bits.append(np.unpackbits(octets)[8 * num_bytes - width :])
+        self._bits.append(bits_of(value, width))
 
     def tokens(self, token_bits: int) -> np.ndarray:
         """All bits so far as tokens, int32[n]; the last one is padded with zeros."""
@@ -61,6 +57,19 @@ class BitReader:
         self.remaining -= width
         octets = np.packbits(np.pad(self._bits[start : start + width], (-width % 8, 0)))
         return int.from_bytes(octets.tobytes(), "big")
+
+
+def bits_of(value: int, width: int) -> np.ndarray:
+    """The `width` bits of an unsigned integer, uint8[width] of 0 and 1.
+
+    Raises:
+      ValueError: `value` is negative or needs more than `width` bits.
+    """
+    if not 0 <= value < 1 << width:
+        raise ValueError(f"{value} is no unsigned integer of {width} bits")
+    num_bytes = -(-width // 8)
+    octets = np.frombuffer(value.to_bytes(num_bytes, "big"), np.uint8)
+    return np.unpackbits(octets)[8 * num_bytes - width :]
 
 
 def bits_to_tokens(bits: np.ndarray, token_bits: int) -> np.ndarray:

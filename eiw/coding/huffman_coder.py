@@ -51,6 +51,14 @@ class HuffmanEncoder:
         _write(words, bits)
         return bits
 
+    def bounds(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the greatest code of all texts that go on from here, bits uint8[n] of each.
+
+        They begin with these bits, followed by zeros and by ones without end.
+        """
+        written = self.finish(row)
+        return written, written
+
 
 class HuffmanDecoder:
     """Decodes rows of symbols from one array of bits, each row from a start of its own.

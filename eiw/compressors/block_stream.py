@@ -135,6 +135,10 @@ class BlockStream(base.Compressor):
             **artefact.model_facts(self._model),
         }
 
+    @property
+    def _ends_by_eos(self) -> bool:
+        return self._text_ending is _Ending.EOS
+
     def _check_codes_eos(self) -> None:
         if not self.codes_eos:
             raise errors.InputError(
@@ -197,21 +201,8 @@ class BlockStream(base.Compressor):
     def _encode_blocks(self, blocks: Sequence[np.ndarray], ending: _Ending) -> list[np.ndarray]:
         """The tokens of each block of symbols."""
         lengths = np.array([len(block) for block in blocks])
-        # Every row ends in EOS, which is reached only where a short block ends by it.
-        symbols = np.full((len(blocks), lengths.max() + 1), vocab.EOS_SYMBOL, np.int64)
-        for row, block in enumerate(blocks):
-            symbols[row, : len(block)] = block
-        num_symbols = lengths + ((ending is _Ending.EOS) & (lengths < self._block_bytes))
-        encoder = self.coders[0](len(blocks), int(num_symbols.max()), self._model.precision)
-        if self._is_static:
-            for row, count in enumerate(num_symbols):
-                encoder.encode_run(row, self._model.cdf, symbols[row, :count])
-        else:
-            prefixes = Prefixes(self._model, len(blocks))
-            for place in range(num_symbols.max()):
-                now = symbols[prefixes.rows, place]
-                encoder.encode(prefixes.rows, prefixes.cdfs, now)
-                prefixes.advance(now, num_symbols[prefixes.rows] > place + 1)
+        is_short = lengths < self._block_bytes
+        encoder = self._run_coder(blocks, lengths + ((ending is _Ending.EOS) & is_short))
         return [
             bits.bits_to_tokens(
                 np.concatenate([self._header(len(block), ending), encoder.finish(row)]),
@@ -219,6 +210,23 @@ class BlockStream(base.Compressor):
             )
             for row, block in enumerate(blocks)
         ]
+
+    def _run_coder(self, blocks: Sequence[np.ndarray], num_symbols: np.ndarray) -> Any:
+        """An encoder that has read so many symbols of each block, int64[n], EOS behind the last."""
+        symbols = np.full((len(blocks), num_symbols.max()), vocab.EOS_SYMBOL, np.int64)
+        for row, block in enumerate(blocks):
+            symbols[row, : len(block)] = block
+        encoder = self.coders[0](len(blocks), int(num_symbols.max()), self._model.precision)
+        if self._is_static:
+            for row, count in enumerate(num_symbols):
+                encoder.encode_run(row, self._model.cdf, symbols[row, :count])
+            return encoder
+        prefixes = Prefixes(self._model, len(blocks))
+        for place in range(num_symbols.max()):
+            now = symbols[prefixes.rows, place]
+            encoder.encode(prefixes.rows, prefixes.cdfs, now)
+            prefixes.advance(now, num_symbols[prefixes.rows] > place + 1)
+        return encoder
 
     def _header(self, length: int, ending: _Ending) -> np.ndarray:
         """What stands before a block, uint8[n] of 0 and 1."""

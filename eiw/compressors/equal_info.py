@@ -27,7 +27,14 @@ import numpy as np
 
 from eiw import errors, vocab
 from eiw.coding import bits, byte_model
-from eiw.compressors import artefact, base, padded_windows, window_format, window_node
+from eiw.compressors import (
+    artefact,
+    base,
+    open_windows,
+    padded_windows,
+    window_format,
+    window_node,
+)
 
 
 class EqualInfoWindows(base.Compressor):
@@ -82,13 +89,7 @@ class EqualInfoWindows(base.Compressor):
 
     def encode_symbols(self, symbols: Sequence[int]) -> list[int]:
         """The windows of a text of symbols: one cell of W bits each."""
-        cells, start, context = [], 0, None
-        while start < len(symbols):
-            cell, node = self._next_window(symbols, start, context)
-            cells.append(cell)
-            start += node.depth
-            context = self._context_after(node, len(cells))
-        return cells
+        return self._windows(symbols)[0]
 
     def decode_cells(self, cells: Sequence[int]) -> list[int]:
         """The symbols that windows of W bits stand for.
@@ -102,6 +103,14 @@ class EqualInfoWindows(base.Compressor):
             symbols += text
             context = self._context_after(node, count)
         return symbols
+
+    def bounds(self, text: bytes) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[int]]:
+        """What windows texts can have that begin with `text`, and where the text's own begin.
+
+        See `open_windows.bounds`, whose ranges come first.
+        """
+        cells, starts = self._windows(text)
+        return open_windows.bounds(self._model, self.format, text, cells, starts), starts
 
     def count_lost(self, text: bytes) -> tuple[int, int]:
         """How many windows of `text` decode to something else, and how many there are."""
@@ -147,6 +156,17 @@ class EqualInfoWindows(base.Compressor):
         """M1 for the next window, None for a fresh one."""
         every = self.format.reset_every
         return None if every and num_windows % every == 0 else node.context
+
+    def _windows(self, symbols: Sequence[int]) -> tuple[list[int], list[int]]:
+        """The windows of a text of symbols, and where each begins."""
+        cells, starts, start, context = [], [], 0, None
+        while start < len(symbols):
+            cell, node = self._next_window(symbols, start, context)
+            cells.append(cell)
+            starts.append(start)
+            start += node.depth
+            context = self._context_after(node, len(cells))
+        return cells, starts
 
     def _next_window(
         self, symbols: Sequence[int], start: int, context: window_node.Context | None

@@ -7,10 +7,10 @@ import numpy as np
 
 from eiw import errors
 from eiw.coding import arithmetic_coder, byte_model
-from eiw.compressors import artefact, base, block_stream
+from eiw.compressors import artefact, base, forward_stream
 
 
-class EqualText(block_stream.BlockStream):
+class EqualText(forward_stream.ForwardStream):
     """Windows of equally many bytes, each coded by AC to as many tokens as it takes.
 
     M1 and the coder start afresh with each window, so what is coded is blocks of `window_bytes`:
@@ -76,6 +76,21 @@ class EqualText(block_stream.BlockStream):
             )
         return [b"".join(cut) for cut in texts]
 
+    def bounds(self, text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        codes, least, greatest = super().bounds(text)
+        if self._delimiters and len(codes) and len(least):
+            codes = np.append(codes, np.int32(self._delimiter))
+        return codes, least, greatest
+
+    def decode_beginning(self, codes: np.ndarray) -> bytes:
+        text = b""
+        for window in self._split(base.checked_codes(codes, self.vocab_size)):
+            beginning = super().decode_beginning(window)
+            text += beginning
+            if len(beginning) != self._block_bytes:
+                break
+        return text
+
     def _config(self) -> dict[str, Any]:
         return {
             "token_bits": self._token_bits,
@@ -94,6 +109,7 @@ class EqualText(block_stream.BlockStream):
         return np.concatenate([np.zeros(0, np.int32), *parts])
 
     def _split(self, codes: np.ndarray) -> list[np.ndarray]:
+        """The windows' own codes; all are one part where there are no delimiters."""
         if not len(codes):
             return []
         places = np.flatnonzero(codes == self._delimiter)

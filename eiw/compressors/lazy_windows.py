@@ -15,7 +15,14 @@ import numpy as np
 
 from eiw import errors
 from eiw.coding import bits, byte_model
-from eiw.compressors import artefact, base, window_format, window_jobs, window_lanes
+from eiw.compressors import (
+    artefact,
+    base,
+    open_windows,
+    window_format,
+    window_jobs,
+    window_lanes,
+)
 
 
 class LazyWindows(base.Compressor):
@@ -92,6 +99,17 @@ class LazyWindows(base.Compressor):
         cells = [self._to_cells(text_codes) for text_codes in codes]
         with self._lock:
             return window_jobs.decode(self._lanes, cells)
+
+    def bounds(self, text: bytes) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[int]]:
+        """What windows texts can have that begin with `text`, and where the text's own begin.
+
+        See `open_windows.bounds`, whose ranges come first.
+        """
+        with self._lock:
+            ((limbs, starts),) = window_jobs.encode(self._lanes, [text])
+        cells = [sum(int(limb) << 32 * place for place, limb in enumerate(row)) for row in limbs]
+        ranges = open_windows.bounds(self._model, self.format, text, cells, starts.tolist())
+        return ranges, starts.tolist()
 
     def count_lost(self, text: bytes) -> tuple[int, int]:
         """How many windows of `text` decode to something else, and how many there are."""

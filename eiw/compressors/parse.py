@@ -61,6 +61,10 @@ class Parse:
         cut = "" if self.cut == "greedy" else self.cut
         return "_".join(filter(None, [cut, "" if self.words == "ignore" else self.words]))
 
+    def may_cross(self, begins_word: bool) -> bool:
+        """Whether an entry may cross a word end if it begins, or not, where a word does."""
+        return self.words in ("ignore", "prefer") or (self.words == "start" and begins_word)
+
 
 class Parser:
     """A dictionary, ready to cut texts in one way.
@@ -130,6 +134,13 @@ def _joins() -> np.ndarray:
 
 
 _JOINS = _joins()
+
+
+def ends_word(byte: int, following: int) -> bool:
+    """Whether a word ends between two bytes."""
+    return not _JOINS[byte, following]
+
+
 _START, _NEVER = WORDS.index("start"), WORDS.index("never")
 
 # The masks of a word of the double array, whose layout is `longest_match`'s.

@@ -100,6 +100,18 @@ class WindowDictionary(base.Compressor):
             texts[cell] = entries[self._owners[cell]]
         return texts
 
+    def entries(self) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+        """All texts that the encoder looks for, and of each its window and what it decodes to.
+
+        Returns:
+          The texts, distinct; their windows, int[n], dense codes or cells; and the lengths of what
+          these decode to, int[n]: the text itself but for padded windows, where it is the shortest
+          (delay) or longest (greedy) text of the same window.
+        """
+        ranks = np.unique(self._cells, return_inverse=True)[1]
+        decoded = self._lengths[self._owners[self._cells]]
+        return self._table.texts(), ranks if self.dense else self._cells, decoded
+
     def count_lost(self, text: bytes) -> tuple[int, int]:
         """How many windows of `text` decode to something else, and how many there are."""
         data = np.frombuffer(text, np.uint8)

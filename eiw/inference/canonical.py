@@ -15,9 +15,11 @@ nothing is left over, is always live. So the codes of longer texts are found, ea
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+
+from eiw.inference import ways
 
 # Masks are remembered for this many sets of walks; each has a byte for each code.
 _MASKS = 256
@@ -87,14 +89,21 @@ class CanonicalParses:
 
     def longest(self, text: bytes) -> int:
         """The code of the longest entry that `text`, which is not empty, begins with."""
-        node, code = 0, _DEAD
-        for byte in text:
+        return max(self.entries(text))[1]
+
+    def entries(self, text: bytes) -> Iterator[tuple[int, int]]:
+        """Length and code of every entry that `text` begins with, the shortest first."""
+        node = 0
+        for length, byte in enumerate(text, start=1):
             node = self._child.get((node, byte), _DEAD)
             if node == _DEAD:
                 break
             if self._codes[node] != _DEAD:
-                code = self._codes[node]
-        return code
+                yield length, self._codes[node]
+
+    def has_longer(self, node: int) -> bool:
+        """Whether an entry is longer than a node's text and begins with it."""
+        return bool(self._kids[node])
 
     def walk_on(self, walks: Sequence[int], text: bytes) -> tuple[int, ...] | None:
         """The walks that are left after `text`, or None where one of them reaches a code."""
@@ -180,6 +189,23 @@ class CanonicalParses:
                 place += len(self.texts[codes[index]])
         return found
 
+    def forks(self, boundaries: Sequence[Boundary], codes: Sequence[int]) -> list[ways.Fork]:
+        """The ways on from a text: a fork at each boundary, one behind the other.
+
+        Args:
+          boundaries: of the text, by `boundaries`.
+          codes: of the text, as the encoder cuts it.
+        """
+        forks = []
+        for number, boundary in enumerate(boundaries):
+            ends = np.zeros(len(self.texts) + 1, bool)
+            if boundary.node != _DEAD:
+                ends = self.covering(boundary)
+            code = codes[boundary.codes - 1] if number else -1
+            allowed = self.allowed(boundary.walks)
+            forks.append(ways.Fork(number - 1, code, ends, allowed, boundary.walks))
+        return forks
+
     def _add(self, parent: int, byte: int, place: int) -> int:
         node = len(self._lows)
         self._lows.append(place)
@@ -205,45 +231,3 @@ class CanonicalParses:
                 self._forbid(kid, follower, mask)
             else:
                 mask[self._order[self._lows[follower] : self._highs[follower]]] = False
-
-
-def cover_log_weights(
-    parses: CanonicalParses, boundaries: Sequence[Boundary], codes: Sequence[int], log_p: np.ndarray
-) -> np.ndarray:
-    """log of the probability of each way on from a text: float64[boundaries, C + 1].
-
-    A way on is a boundary, its codes up to there, and the code (or EOS) that follows. What the
-    encoder cannot emit has no probability, and the rest is scaled to sum to one at each boundary.
-
-    Args:
-      parses: the dictionary.
-      boundaries: of the text, by `parses.boundaries`.
-      codes: of the text, as the encoder cuts it.
-      log_p: float64[boundaries, C + 1], a model's, of the next code and EOS at each boundary.
-
-    Returns:
-      -inf where there is no way; all are relative to the codes before the first boundary.
-    """
-    weights = np.full_like(log_p, -np.inf)
-    before = 0.0
-    for row, boundary in enumerate(boundaries):
-        # A copy of this row alone: rows are as long as the vocabulary.
-        allowed = np.where(parses.allowed(boundary.walks), log_p[row], -np.inf)
-        total = log_sum(allowed)
-        if total == -np.inf:
-            break
-        allowed -= total
-        if boundary.node != _DEAD:
-            covering = parses.covering(boundary)
-            weights[row, covering] = before + allowed[covering]
-        if row + 1 < len(boundaries):
-            before += allowed[codes[boundary.codes]]
-    return weights
-
-
-def log_sum(log_weights: np.ndarray) -> float:
-    """log of the sum of exp of float64[...]; -inf of nothing but -inf."""
-    highest = log_weights.max()
-    if highest == -np.inf:
-        return -np.inf
-    return float(highest + np.log(np.exp(log_weights - highest).sum()))

@@ -71,9 +71,10 @@ class CodeStream:
     def finish(self) -> bytes:
         """What the codes that are left stand for; of broken ones, their sure beginning or nothing.
 
-        Where bytes are streamed, codes that are left are a part of a window, which has no text.
+        Where bytes are streamed, these are the last windows of a text, or a part of a window, which
+        has no text.
         """
-        if self.is_streamed or not self._codes:
+        if not self._codes:
             return b""
         codes = np.array(self._codes, np.int32)
         try:

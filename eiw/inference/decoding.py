@@ -76,6 +76,13 @@ class Network:
         )
         return Rows(cache, lengths_B), np.asarray(logits_BKV)[:, count - last :]
 
+    def take(self, rows: Rows, numbers: np.ndarray, back: np.ndarray) -> Rows:
+        """Rows by their numbers int[n], any of them often, each without its last `back` tokens."""
+        cache = rows.cache
+        if numbers.tolist() != list(range(len(rows.lengths_B))):
+            cache = jax.tree.map(lambda leaf: leaf[jnp.asarray(numbers)], cache)
+        return Rows(cache, rows.lengths_B[numbers] - back.astype(np.int32))
+
     def step(
         self,
         rows: Rows,

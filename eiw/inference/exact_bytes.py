@@ -19,7 +19,7 @@ import numpy as np
 
 from eiw import errors, vocab
 from eiw.coding import cdf
-from eiw.inference import canonical, decoding
+from eiw.inference import canonical, decoding, ways
 
 # Of the CDFs: fine enough that the least count, which every symbol gets, costs nothing.
 _PRECISION = 24
@@ -67,13 +67,13 @@ class NetworkCodes:
                 ids = np.array(prefix[len(prefix) - places_B[row] :], np.int32) + first_code
                 tokens_BT[row, 1 : len(ids) + 1] = ids
             logits_BV = self._network.logits_at(tokens_BT, places_B)[: len(part)].astype(float)
-            ways = np.append(
+            answers = np.append(
                 logits_BV[:, first_code : first_code + self._num_codes],
                 logits_BV[:, vocab.EOS_ID, None],
                 axis=1,
             )
-            for row, way in enumerate(ways):
-                result[start + row] = way - canonical.log_sum(way)
+            for row, answer in enumerate(answers):
+                result[start + row] = answer - ways.log_sum(answer)
         return result
 
 
@@ -149,15 +149,17 @@ class ExactBytes:
         """
         codes, boundaries = self._cut(row)
         log_p = np.stack([row.known[row.codes + codes[: each.codes]] for each in boundaries])
-        weights = canonical.cover_log_weights(self._parses, boundaries, codes, log_p)
+        weights = ways.log_weights(self._parses.forks(boundaries, codes), log_p)
         highest = weights.max()
         if highest == -math.inf:
             raise ValueError("the model gives no text with this prefix any probability")
         weights = np.exp(weights - highest)
         sums = np.zeros(self.alphabet_size)
-        for boundary, ways in zip(boundaries, weights, strict=True):
+        for boundary, row_weights in zip(boundaries, weights, strict=True):
             if boundary.node >= 0:
-                sums[: vocab.NUM_BYTES] += self._parses.sums_by_next_byte(boundary.node, ways)
+                sums[: vocab.NUM_BYTES] += self._parses.sums_by_next_byte(
+                    boundary.node, row_weights
+                )
         sums[vocab.EOS_SYMBOL] = weights[-1, -1]
         with np.errstate(divide="ignore"):
             return np.log(sums) + highest

@@ -1,7 +1,6 @@
 """Text from a trained M2: its codes, drawn one after another, back through its compressor."""
 
 import json
-import math
 import os
 import pathlib
 from collections.abc import Collection, Iterator, Sequence
@@ -11,7 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from eiw import compressors, errors, vocab
-from eiw.inference import canonical, code_texts, decoding, exact_bytes, sampling
+from eiw.inference import (
+    canonical,
+    code_texts,
+    decoding,
+    emission,
+    exact_bytes,
+    sampling,
+    ways,
+    ways_on,
+)
 from eiw.models import decoder
 from eiw.training import checkpoint
 
@@ -34,7 +42,8 @@ class Generator:
     Attributes:
       compressor: as given.
       is_streamed: whether text comes while codes do, or all at the end: see `CodeStream`.
-      longest_prompt: bytes of a prompt that are looked at, its last ones.
+      longest_prompt: bytes of a prompt that are looked at, its last ones (`kept`).
+      approximation: what is not exact about how prompts are gone on with; "" for nothing.
 
     Raises:
       ArtefactError: the network has another number of codes than the compressor.
@@ -61,10 +70,13 @@ class Generator:
         if self._texts is not None:
             self._parses = canonical.CanonicalParses(self._texts)
         self._takes_longest = code_texts.takes_longest(compressor)
+        self._ways = ways_on.ways_on(compressor, self._parses)
+        self.approximation = self._ways.approximation
         self.is_streamed = code_texts.CodeStream(compressor, self._texts).is_streamed
         allowed_C1 = np.ones(compressor.vocab_size + 1, bool)
         if self._parses is not None:
             allowed_C1 = self._parses.allowed(())
+        self._has_text_C1 = allowed_C1
         self._allowed_1V = self._on_ids(allowed_C1)[None]
 
     @classmethod
@@ -111,13 +123,12 @@ class Generator:
     ) -> Iterator[list[bytes]]:
         """Goes on with prompts, side by side.
 
-        A prompt that ends inside an entry of a dictionary is cut at the last boundary that is sure,
-        and what follows is drawn among all the ways on that begin with the rest (`canonical`): one
-        draw, to which temperature, top k and top p are applied once. Where the encoder does not
-        take longest matches, the last code is drawn again among those whose text begins with its
-        text. Windows that are not compiled to a code each go on as if the prompt's last one had
-        ended, where a code ends with it; else M2 writes that one again, freely, as a part of what
-        is new. Block streams (`is_streamed` is False) can only begin with nothing.
+        A prompt may end inside of what a code stands for. Then its codes are given back up to where
+        they are sure, and the next are drawn among all the ways on that begin with the rest (see
+        `ways`): one draw, to which temperature, top k and top p are applied once.
+
+        Sequences longer than the network's context roll on: each code then sees the last `context`
+        of those before it, through codes that saw theirs.
 
         Args:
           prompts: any bytes, of which the last `longest_prompt` count.
@@ -135,8 +146,11 @@ class Generator:
         """
         batch = len(prompts)
         keys_B = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(batch))
-        rows = [_Row(self._texts, self.compressor, max_bytes) for _ in prompts]
-        state, firsts = self._begin(prompts, rows, keys_B, how)
+        parses = self._parses if self._takes_longest else None
+        rows = [emission.Emission(self._texts, self.compressor, max_bytes, parses) for _ in prompts]
+        state, firsts, forks = self._begin(prompts, keys_B, how)
+        for row, fork in zip(rows, forks, strict=True):
+            row.begin(*fork)
         ids_B = np.full(batch, vocab.EOS_ID, np.int32)
         step = 0
         while True:
@@ -150,6 +164,11 @@ class Generator:
             step += 1
             keys = jax.vmap(jax.random.fold_in, (0, None))(keys_B, step)
             firsts = self._network.step(state, ids_B, self._masks(rows), keys, how)
+
+    def kept(self, prompt: bytes) -> bytes:
+        """The end of a prompt that is looked at: more than the network reads; of blocks, whole."""
+        start = max(0, len(prompt) - self.longest_prompt)
+        return prompt[start // self._ways.alignment * self._ways.alignment :]
 
     def score(self, text: bytes) -> float:
         """Nats that M2 pays for a text and its EOS, in contexts one after another.
@@ -175,79 +194,50 @@ class Generator:
         return exact_bytes.ExactBytes(self._parses, codes)
 
     def _begin(
-        self,
-        prompts: Sequence[bytes],
-        rows: Sequence["_Row"],
-        keys_B: jax.Array,
-        how: sampling.Sampling,
-    ) -> tuple[decoding.Rows, np.ndarray]:
-        """Prefills and draws the first id of each row."""
-        cut = [self._cut(prompt[-self.longest_prompt :]) for prompt in prompts]
-        last = max(len(codes) - boundaries[0].codes + 1 for codes, boundaries in cut)
-        # Of longer prompts the network reads the end.
-        read = [codes[-(self._network.context - 1) :] for codes, _ in cut]
-        state, logits_BKV = self._network.prefill([np.array(c) + _FIRST_CODE for c in read], last)
-        drawn = np.zeros(len(rows), np.int32)
-        for number, (codes, boundaries) in enumerate(cut):
-            logits_KV = logits_BKV[number, last - (len(codes) - boundaries[0].codes + 1) :]
-            log_p = self._log_p(logits_KV)
-            weights = self._weigh(boundaries, codes, log_p)
-            # Filled up, so that there are few programs to compile.
-            filled = np.full((decoding.power_of_two(len(weights)), weights.shape[1]), -np.inf)
-            filled[: len(weights)] = weights
-            flat = jnp.asarray(filled.reshape(1, -1), jnp.float32)
-            way = int(_draw(keys_B[number : number + 1], flat, how)[0])
-            boundary, code = boundaries[way // weights.shape[1]], way % weights.shape[1]
-            state.lengths_B[number] -= len(codes) - boundary.codes
+        self, prompts: Sequence[bytes], keys_B: jax.Array, how: sampling.Sampling
+    ) -> tuple[decoding.Rows, np.ndarray, list[tuple[ways.Ways, int]]]:
+        """Prefills and draws the first id of each row, int32[B], behind a fork of its ways."""
+        room = self._network.context - 1
+        known = {prompt: self._ways.after(self.kept(prompt), room) for prompt in set(prompts)}
+        firsts, reads = {}, []
+        for prompt, way in known.items():
+            firsts[prompt] = len(reads)
+            reads += way.reads(room)
+        places = {prompt: way.places() for prompt, way in known.items()}
+        last = 1 + max(back for each in places.values() for _, back in each)
+        # Filled up, so that there are few programs to compile; the ways below likewise.
+        reads += reads[:1] * (decoding.power_of_two(len(reads)) - len(reads))
+        ids = [np.array(codes, np.int32) + _FIRST_CODE for codes in reads]
+        state, logits_RKV = self._network.prefill(ids, last)
+        weights = {}
+        for prompt, way in known.items():
+            logits_KV = [
+                logits_RKV[firsts[prompt] + read, last - 1 - back] for read, back in places[prompt]
+            ]
+            weighed = ways.log_weights(way.forks, self._log_p(np.stack(logits_KV)))
+            weighed[:, ~self._has_text_C1] = -np.inf
+            filled = decoding.power_of_two(len(weighed)) - len(weighed)
+            weighed = np.pad(weighed, ((0, filled), (0, 0)), constant_values=-np.inf)
+            weights[prompt] = jnp.asarray(weighed.reshape(1, -1), jnp.float32)
+        drawn_B, forks = np.zeros(len(prompts), np.int32), []
+        for number, prompt in enumerate(prompts):
+            drawn = int(_draw(keys_B[number : number + 1], weights[prompt], how)[0])
+            fork, code = divmod(drawn, self.compressor.vocab_size + 1)
             is_eos = code == self.compressor.vocab_size
-            drawn[number] = vocab.EOS_ID if is_eos else code + _FIRST_CODE
-            rows[number].begin(self._parses if self._takes_longest else None, boundary)
-        return state, drawn
-
-    def _cut(self, prompt: bytes) -> tuple[list[int], list[canonical.Boundary]]:
-        """A prompt's codes as if it ended there, and where it may be cut to go on."""
-        codes = self.compressor.encode(prompt).tolist()
-        end = canonical.Boundary(len(codes), 0, b"", ())
-        if self._takes_longest:
-            boundaries = self._parses.boundaries(codes)
-            room = self._network.context - 1
-            return codes, [each for each in boundaries if len(codes) - each.codes <= room]
-        if self._parses is not None:
-            if not codes:
-                return codes, [end]
-            text = self._texts[codes[-1]]
-            before = canonical.Boundary(len(codes) - 1, self._parses.node(text), text, ())
-            return codes[:-1], [before]
-        group = code_texts.codes_a_group(self.compressor)
-        if prompt and not group:
-            raise errors.InputError(
-                f"The codes of {self.compressor.name} end with their text, so M2 cannot go on with "
-                "one: give an empty prompt, or an M2 of a dictionary or of windows."
-            )
-        whole = len(codes) // group * group if group else 0
-        return codes[:whole], [canonical.Boundary(whole, 0, b"", ())]
-
-    def _weigh(
-        self, boundaries: Sequence[canonical.Boundary], codes: Sequence[int], log_p: np.ndarray
-    ) -> np.ndarray:
-        """log weights of the ways on, float64[boundaries, C + 1], EOS last."""
-        if self._takes_longest:
-            return canonical.cover_log_weights(self._parses, boundaries, codes, log_p)
-        if self._parses is None:
-            return log_p
-        (boundary,) = boundaries
-        mask = self._parses.covering(boundary)
-        if boundary.left_over:
-            mask[self._parses.longest(boundary.left_over)] = True
-        return np.where(mask, log_p, -np.inf)
+            drawn_B[number] = vocab.EOS_ID if is_eos else code + _FIRST_CODE
+            forks.append((known[prompt], fork))
+        taken = [places[prompt][fork] for prompt, (_, fork) in zip(prompts, forks, strict=True)]
+        numbers = [firsts[prompt] + read for prompt, (read, _) in zip(prompts, taken, strict=True)]
+        state = self._network.take(state, np.array(numbers), np.array([back for _, back in taken]))
+        return state, drawn_B, forks
 
     def _log_p(self, logits_KV: np.ndarray) -> np.ndarray:
         """float64[K, C + 1] of codes and, last, EOS: what else has a logit is never emitted."""
         codes_KC = logits_KV[:, _FIRST_CODE : _FIRST_CODE + self.compressor.vocab_size]
-        ways = np.concatenate([codes_KC, logits_KV[:, vocab.EOS_ID, None]], axis=1, dtype=float)
-        return np.stack([row - canonical.log_sum(row) for row in ways])
+        both = np.concatenate([codes_KC, logits_KV[:, vocab.EOS_ID, None]], axis=1, dtype=float)
+        return np.stack([row - ways.log_sum(row) for row in both])
 
-    def _masks(self, rows: Sequence["_Row"]) -> jax.Array | np.ndarray:
+    def _masks(self, rows: Sequence[emission.Emission]) -> jax.Array | np.ndarray:
         """bool[B, V] or [1, V]: the ids that may be drawn next."""
         if not any(row.walks for row in rows):
             return self._allowed_1V
@@ -259,59 +249,6 @@ class Generator:
         mask_V[_FIRST_CODE : _FIRST_CODE + len(codes_C1) - 1] = codes_C1[:-1]
         mask_V[vocab.EOS_ID] = codes_C1[-1]
         return mask_V
-
-
-class _Row:
-    """What is emitted of one text.
-
-    Attributes:
-      done: it has ended.
-      walks: that the encoder left behind in the prompt (`canonical`).
-    """
-
-    def __init__(
-        self, texts: Sequence[bytes] | None, compressor: compressors.Compressor, max_bytes: int
-    ) -> None:
-        self.done = max_bytes < 1
-        self.walks: tuple[int, ...] = ()
-        self._texts, self._room = texts, max_bytes
-        self._stream = code_texts.CodeStream(compressor, texts)
-        self._parses: canonical.CanonicalParses | None = None
-        self._skip = 0
-        # What is not streamed does not tell how long it is: as many codes as bytes were asked for.
-        self._codes_left = math.inf if self._stream.is_streamed else max_bytes
-
-    def begin(self, parses: canonical.CanonicalParses | None, boundary: canonical.Boundary) -> None:
-        """Goes on from a boundary: what is left over there comes again, and is not new."""
-        self._parses, self._skip = parses, len(boundary.left_over)
-        self.walks = boundary.walks if parses else ()
-
-    def take(self, id_: int) -> bytes:
-        """The new bytes of one more id."""
-        if id_ == vocab.EOS_ID:
-            self.done = True
-            return self._cut(self._stream.finish())
-        code = id_ - _FIRST_CODE
-        if self.walks:
-            self.walks = self._parses.walk_on(self.walks, self._texts[code]) or ()
-        try:
-            piece = self._stream.push(code)
-        except errors.InputError:
-            # Windows of a text with EOS, and those that delayed windows never use, have no text.
-            self.done = True
-            return b""
-        self._codes_left -= 1
-        if not self._codes_left:
-            self.done = True
-            piece = self._stream.finish()
-        piece, self._skip = piece[self._skip :], max(0, self._skip - len(piece))
-        return self._cut(piece)
-
-    def _cut(self, piece: bytes) -> bytes:
-        piece = piece[: self._room]
-        self._room -= len(piece)
-        self.done = self.done or not self._room
-        return piece
 
 
 def _data_of_run(run_dir: pathlib.Path) -> dict:

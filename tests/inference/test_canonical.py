@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import toy_codes as toy
 
-from eiw.inference import canonical
+from eiw.inference import canonical, ways
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -59,8 +59,8 @@ def test_where_a_prompt_ends_in_a_window_does_not_show(seed):
         codes = compressor.encode(prompt).tolist()
         boundaries = parses.boundaries(codes)
         log_p = np.stack([model.log_p(tuple(codes[: each.codes])) for each in boundaries])
-        weights = canonical.cover_log_weights(parses, boundaries, codes, log_p)
-        weights = np.exp(weights - canonical.log_sum(weights))
+        weights = ways.log_weights(parses.forks(boundaries, codes), log_p)
+        weights = np.exp(weights - ways.log_sum(weights))
         found: dict[bytes, float] = {}
         for row, code in np.argwhere(weights):
             prefix = tuple(codes[: boundaries[row].codes])
@@ -84,7 +84,7 @@ def test_cutting_before_the_last_code_is_among_the_ways():
     assert [each.left_over for each in boundaries] == [b"ab", b"", b""]
     assert [each.node >= 0 for each in boundaries] == [True, False, True]
     log_p = np.log(np.full((3, 258), 1 / 258))
-    weights = canonical.cover_log_weights(parses, boundaries, [ord("a"), ord("b")], log_p)
+    weights = ways.log_weights(parses.forks(boundaries, [ord("a"), ord("b")]), log_p)
     assert np.flatnonzero(np.isfinite(weights[0])).tolist() == [256]
     assert np.isfinite(weights[2]).sum() == 257
     # "ab" as two codes cannot be followed by the code of "a" and then that of "b".
