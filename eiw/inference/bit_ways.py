@@ -43,10 +43,13 @@ class BlockWays:
     def after(self, prompt: bytes, room: int) -> ways.Ways:
         """See `WaysOn`; forks further back than `room` weigh next to nothing and are left out."""
         codes, *bounds = self._compressor.bounds(prompt)
+        # The last block is decoded with what follows, whole or not: a delimiter may be next.
+        fresh = len(codes if len(bounds[0]) else self._compressor.bounds(prompt[:-1])[0])
         token_bits, num_codes = self._compressor.token_bits, self._compressor.vocab_size
         sure, forks = forks_of_ranges([tuple(bounds)], token_bits, num_codes, room)
-        repeats = len(prompt) % self._compressor.block_bytes
-        return ways.Ways([*codes.tolist(), *sure], forks, len(codes), repeats)
+        size = self._compressor.block_bytes
+        repeats = len(prompt) - max(0, len(prompt) - 1) // size * size
+        return ways.Ways([*codes.tolist(), *sure], forks, fresh, repeats)
 
 
 class WindowWays:

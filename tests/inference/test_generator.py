@@ -11,7 +11,10 @@ import toy_codes as toy
 
 from eiw import errors, vocab
 from eiw.coding import byte_model
+from eiw.compressors.ans import ANS
 from eiw.compressors.block_stream import BlockStream
+from eiw.compressors.equal_text import EqualText
+from eiw.compressors.huffman import Huffman
 from eiw.compressors.lazy_windows import LazyWindows
 from eiw.compressors.neural_ac import NeuralAC
 from eiw.compressors.parse import Parse
@@ -19,7 +22,7 @@ from eiw.compressors.raw_bytes import RawBytes
 from eiw.compressors.tunstall import Tunstall
 from eiw.compressors.tunstall_fit import fit_tunstall
 from eiw.compressors.window_dictionary import compile_windows
-from eiw.inference import code_texts, generator, sampling
+from eiw.inference import code_texts, emission, generator, sampling, ways
 from eiw.models import config, decoder
 
 DOCUMENTS = [b"the text that a model is trained on, " * 5, b"and some more of it"]
@@ -120,21 +123,20 @@ def test_prompts_that_end_in_windows_draw_the_true_distribution():
         return total
 
     prompt = b"abbabaab"
-    codes, boundaries = made._cut(prompt)
-    assert len([each for each in boundaries if each.node >= 0]) > 1
-    _, logits = made._network.prefill(
-        [np.array(codes) + vocab.NUM_SPECIAL_IDS], len(codes) - boundaries[0].codes + 1
-    )
-    weights = made._weigh(boundaries, codes, made._log_p(logits[0]))
-    base = q(codes[: boundaries[0].codes])
+    way = made._ways.after(prompt, CONTEXT - 1)
+    assert len([fork for fork in way.forks if fork.ends.any()]) > 1
+    (ids,) = way.reads(CONTEXT - 1)
+    _, logits = made._network.prefill([np.array(ids) + vocab.NUM_SPECIAL_IDS], len(way.forks))
+    weights = ways.log_weights(way.forks, made._log_p(logits[0]))
+    base = q(way.sure)
     found = 0
-    for row, boundary in enumerate(boundaries):
-        for code in np.flatnonzero(np.isfinite(weights[row, :-1]))[:40]:
-            way = [*codes[: boundary.codes], int(code)]
-            assert weights[row, code] + base == pytest.approx(q(way), abs=1e-4)
-            text = compressor.decode(np.array(way))
+    for number in range(len(way.forks)):
+        for code in np.flatnonzero(np.isfinite(weights[number, :-1]))[:40]:
+            codes = [*way.sure, *way.path(number), int(code)]
+            assert weights[number, code] + base == pytest.approx(q(codes), abs=1e-4)
+            text = compressor.decode(np.array(codes))
             assert text.startswith(prompt) and len(text) > len(prompt)
-            assert compressor.encode(text).tolist() == way
+            assert compressor.encode(text).tolist() == codes
             found += 1
     assert found > 40
 
@@ -143,9 +145,9 @@ def test_what_the_prompt_ruled_out_stays_ruled_out():
     """After "ab" as two codes, "ab" again would have been one code with the first: "abab"."""
     entries = [*(bytes([byte]) for byte in range(256)), b"abab"]
     made, *_ = make(Tunstall(entries, Parse(), ""))
-    _, boundaries = made._cut(b"ab")
-    row = generator._Row(made._texts, made.compressor, 9)
-    row.begin(made._parses, boundaries[-1])
+    way = made._ways.after(b"ab", CONTEXT - 1)
+    row = emission.Emission(made._texts, made.compressor, 9, made._parses)
+    row.begin(way, len(way.forks) - 1)
     first_code = vocab.NUM_SPECIAL_IDS
     a, b, c = (ord(letter) + first_code for letter in "abc")
     assert made._masks([row])[0, [a, b, c]].tolist() == [True, True, True]
@@ -155,15 +157,25 @@ def test_what_the_prompt_ruled_out_stays_ruled_out():
     assert made._masks([row])[0, [a, b, c]].tolist() == [True, True, True]
 
 
-@pytest.mark.parametrize("how", [Parse("fewest", "start"), Parse("greedy", "prefer")])
-def test_other_parses_draw_the_last_code_again(ngrams, how):
-    compressor = fit_tunstall(ngrams, 300).with_parse(how)
+@pytest.mark.parametrize("name", ["fewest", "ac", "raw_bits", "huffman", "equal_text", "wide"])
+def test_every_method_goes_on_with_a_prompt(ngrams, name):
+    compressor = {
+        "fewest": lambda: fit_tunstall(ngrams, 300).with_parse(Parse("fewest", "start")),
+        "ac": lambda: NeuralAC(ngrams, 8),
+        "raw_bits": lambda: NeuralAC(ngrams, 1),
+        "huffman": lambda: Huffman(ngrams, 16),
+        "equal_text": lambda: EqualText(ngrams, 8, 5, delimiters=True),
+        "wide": lambda: LazyWindows(ngrams, 40, 16),
+    }[name]()
     made, *_ = make(compressor)
-    prompt = b"some more of the te"
-    codes, (boundary,) = made._cut(prompt)
-    assert compressor.decode(np.array(codes)) + boundary.left_over == prompt
-    (text,) = run(made, [prompt], max_bytes=30, seed=2)
-    assert 0 < len(text) <= 30
+    assert not made.approximation
+    for size in (3, 10, 19):
+        prompt = b"some more of the text"[:size]
+        texts = run(made, [prompt, b"", prompt], max_bytes=60, seed=2)
+        assert all(len(text) <= 60 for text in texts)
+        # A random network ends a text of bits soon.
+        assert texts[0] or texts[2] or name == "raw_bits"
+        assert texts[0] == run(made, [prompt], max_bytes=60, seed=2)[0]
 
 
 def test_codes_without_a_text_are_never_drawn(ngrams):
@@ -202,7 +214,8 @@ def test_block_streams_come_at_the_end(ngrams):
     assert not made.is_streamed
     pieces = [row[0] for row in made.generate([b""], max_bytes=20, seed=1)]
     assert 0 < len(pieces[-1]) <= 20 and not any(pieces[:-1])
-    with pytest.raises(errors.InputError, match="end with their text"):
+    made, *_ = make(ANS(ngrams, token_bits=8))
+    with pytest.raises(errors.InputError, match="from its end to its beginning"):
         list(made.generate([b"a prompt"]))
 
 

@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 
+from eiw.compressors.base import Compressor
 from eiw.compressors.parse import Parse
 from eiw.compressors.tunstall import Tunstall
 
@@ -16,20 +17,25 @@ LETTERS = b"ab"
 LONGEST = 7
 
 
-def all_texts(longest: int = LONGEST) -> list[bytes]:
+def all_texts(longest: int = LONGEST, letters: bytes = LETTERS) -> list[bytes]:
     return [
-        bytes(letters)
+        bytes(text)
         for length in range(longest + 1)
-        for letters in itertools.product(LETTERS, repeat=length)
+        for text in itertools.product(letters, repeat=length)
     ]
 
 
-def dictionary(seed: int, entries: int = 6) -> Tunstall:
+def dictionary(
+    seed: int,
+    entries: int = 6,
+    how: Parse = Parse(),  # noqa: B008
+    letters: bytes = LETTERS,
+) -> Tunstall:
     """Single bytes and some longer texts: many of their prefixes have no code."""
-    longer = [text for text in all_texts(5) if len(text) > 1]
+    longer = [text for text in all_texts(5, letters) if len(text) > 1]
     chosen = np.random.default_rng(seed).choice(len(longer), entries, replace=False)
     single = [bytes([byte]) for byte in range(256)]
-    return Tunstall(single + [longer[index] for index in sorted(chosen)], Parse(), "")
+    return Tunstall(single + [longer[index] for index in sorted(chosen)], how, "")
 
 
 class TableModel:
@@ -40,8 +46,8 @@ class TableModel:
       probabilities: float64[texts], theirs.
     """
 
-    def __init__(self, compressor: Tunstall, seed: int) -> None:
-        self.texts = all_texts()
+    def __init__(self, compressor: Compressor, seed: int, letters: bytes = LETTERS) -> None:
+        self.texts = all_texts(letters=letters)
         self.probabilities = np.random.default_rng(seed).dirichlet(np.full(len(self.texts), 0.5))
         self.num_codes = compressor.vocab_size
         self._codes = [tuple(codes.tolist()) for codes in compressor.encode_batch(self.texts)]
