@@ -23,7 +23,7 @@ from eiw.compressors.tunstall import Tunstall
 from eiw.compressors.tunstall_fit import fit_tunstall
 from eiw.compressors.window_dictionary import compile_windows
 from eiw.inference import code_texts, emission, generator, sampling, ways
-from eiw.models import config, decoder
+from eiw.models import config, decoder, relative_bias
 
 DOCUMENTS = [b"the text that a model is trained on, " * 5, b"and some more of it"]
 CONTEXT = 32
@@ -99,10 +99,30 @@ def test_a_row_does_not_depend_on_the_others(windows):
     assert all(len(text) <= 40 for text in together)
 
 
-def test_rolling_on_beyond_the_context():
+def test_what_is_far_behind_is_not_read():
     made, *_ = make(RawBytes())
     (text,) = run(made, [b"x" * 100], max_bytes=3 * CONTEXT, seed=1)
     assert text == run(made, [b"y" * 20 + b"x" * 80], max_bytes=3 * CONTEXT, seed=1)[0]
+
+
+@pytest.mark.parametrize("prompt", [b"", b"a prompt that is longer than what the network can read"])
+def test_beyond_the_context_every_code_reads_the_last_of_it(prompt, monkeypatch):
+    """A pass over everything at once, in which nothing that is further back is seen."""
+    made, model, params = make(RawBytes(), num_layers=2)
+    (text,) = run(made, [prompt], max_bytes=2 * CONTEXT, how=GREEDY)
+    assert len(text) == 2 * CONTEXT and len(set(text)) > 8
+    known = prompt[-(CONTEXT - 1) :]
+    whole = relative_bias.RelativeBias.__call__
+
+    def of_a_context(self, length):
+        return jnp.where(jnp.arange(length)[None] < CONTEXT, whole(self, length), -1e9)
+
+    monkeypatch.setattr(relative_bias.RelativeBias, "__call__", of_a_context)
+    tokens_BT = np.append(0, np.frombuffer(known + text, np.uint8) + vocab.NUM_SPECIAL_IDS)[None]
+    logits_TV = np.array(model.apply({"params": params}, tokens_BT, tokens_BT)[0])
+    logits_TV[:, [vocab.PAD_ID, vocab.UNK_ID]] = -np.inf
+    expected = logits_TV[len(known) : -1].argmax(axis=1) - vocab.NUM_SPECIAL_IDS
+    assert expected.tolist() == list(text)
 
 
 def test_prompts_that_end_in_windows_draw_the_true_distribution():
