@@ -136,6 +136,36 @@ class ArithmeticDecoder:
         )
         return symbols[:count]
 
+    def put(self, place: int, digits: np.ndarray) -> None:
+        """Writes bits, uint8[n] of 0 and 1, in place of those from `place` on.
+
+        What rows have decoded must not depend on them; what they have looked at ahead may.
+        """
+        rows = range(len(self._starts))
+        before = [self._ahead(row) for row in rows]
+        for index, digit in enumerate(digits.tolist(), start=place):
+            shift = np.uint32(31 - index % 32)
+            word = self._words[index // 32] & ~(np.uint32(1) << shift)
+            self._words[index // 32] = word | np.uint32(digit) << shift
+        for row in rows:
+            offset = int(self._registers[row, _OFFSET])
+            self._registers[row, _OFFSET] = offset + self._ahead(row) - before[row]
+
+    def mark(self) -> np.ndarray:
+        """Where all rows are, for `reset`."""
+        return self._registers.copy()
+
+    def reset(self, mark: np.ndarray) -> None:
+        """Goes back to where `mark` was called."""
+        self._registers = mark
+
+    def end(self, row: int, alignment: int) -> int:
+        """Where a row that ends here has its end, in `bits`: a multiple of `alignment`."""
+        registers = self._registers[row]
+        width, _ = _tail(registers)
+        shifts = int(self._starts[row]) + int(registers[_SHIFTS])
+        return -(-(shifts + width) // alignment) * alignment
+
     def finish(self, row: int, alignment: int) -> int:
         """Ends a row: the place in `bits` where the next one can begin, a multiple of `alignment`.
 
@@ -145,7 +175,7 @@ class ArithmeticDecoder:
         registers = self._registers[row]
         width, tail = _tail(registers)
         shifts = int(self._starts[row]) + int(registers[_SHIFTS])
-        end = -(-(shifts + width) // alignment) * alignment
+        end = self.end(row, alignment)
         if end > self._ends[row]:
             raise errors.InputError(_TRUNCATED)
         # The 32 digits from `shifts` on: first the tail, then zeros up to `end`.
@@ -153,6 +183,11 @@ class ArithmeticDecoder:
         if value >> (32 - (end - shifts)) != int(tail) << (end - shifts - width):
             raise errors.InputError("The code ends in bits that no encoder writes there.")
         return end
+
+    def _ahead(self, row: int) -> int:
+        """The digits that a row looks at."""
+        place = self._starts[row] + np.int64(self._registers[row, _SHIFTS])
+        return int(_read(self._words, place, _WORD_BITS))
 
 
 def _new_registers(rows: int) -> np.ndarray:

@@ -98,14 +98,29 @@ class HuffmanDecoder:
         count = _decode_run(self._places[row : row + 1], self._bits, cdf, stop, symbols)
         return symbols[:count]
 
+    def put(self, place: int, digits: np.ndarray) -> None:
+        """Writes bits, uint8[n] of 0 and 1, in place of those from `place` on."""
+        self._bits[place : place + len(digits)] = digits
+
+    def mark(self) -> np.ndarray:
+        """Where all rows are, for `reset`."""
+        return self._places.copy()
+
+    def reset(self, mark: np.ndarray) -> None:
+        """Goes back to where `mark` was called."""
+        self._places = mark
+
+    def end(self, row: int, alignment: int) -> int:
+        """Where a row that ends here has its end, in `bits`: a multiple of `alignment`."""
+        return -(-int(self._places[row]) // alignment) * alignment
+
     def finish(self, row: int, alignment: int) -> int:
         """Ends a row: the place in `bits` where the next one can begin, a multiple of `alignment`.
 
         Raises:
           InputError: what stands there is not what the encoder writes after these symbols.
         """
-        place = int(self._places[row])
-        end = -(-place // alignment) * alignment
+        place, end = int(self._places[row]), self.end(row, alignment)
         if end > self._ends[row]:
             raise errors.InputError(_TRUNCATED)
         if self._bits[place:end].any():

@@ -182,7 +182,7 @@ class BlockStream(base.Compressor):
                 rows = unfinished[batch]
                 # What coders prepare is only these blocks, not all texts once for each batch.
                 part, part_starts, part_ends = _cut_out(
-                    joined, starts[rows], ends[rows], self._most_bits
+                    joined, starts[rows], ends[rows], self.most_bits
                 )
                 blocks, next_starts = self._decode_blocks(part, part_starts, part_ends, ending)
                 starts[rows] += next_starts - part_starts
@@ -194,7 +194,7 @@ class BlockStream(base.Compressor):
         return [np.concatenate(blocks) for blocks in streams]
 
     @property
-    def _most_bits(self) -> int:
+    def most_bits(self) -> int:
         """More than any block takes, its header included; a whole number of tokens."""
         return _MOST_SYMBOL_BITS * (self._block_bytes + 4)
 

@@ -82,14 +82,8 @@ class EqualText(forward_stream.ForwardStream):
             codes = np.append(codes, np.int32(self._delimiter))
         return codes, least, greatest
 
-    def decode_beginning(self, codes: np.ndarray) -> bytes:
-        text = b""
-        for window in self._split(base.checked_codes(codes, self.vocab_size)):
-            beginning = super().decode_beginning(window)
-            text += beginning
-            if len(beginning) != self._block_bytes:
-                break
-        return text
+    def reader(self) -> forward_stream.StreamReader:
+        return forward_stream.StreamReader(self, self._delimiter if self._delimiters else None)
 
     def _config(self) -> dict[str, Any]:
         return {
@@ -109,7 +103,6 @@ class EqualText(forward_stream.ForwardStream):
         return np.concatenate([np.zeros(0, np.int32), *parts])
 
     def _split(self, codes: np.ndarray) -> list[np.ndarray]:
-        """The windows' own codes; all are one part where there are no delimiters."""
         if not len(codes):
             return []
         places = np.flatnonzero(codes == self._delimiter)

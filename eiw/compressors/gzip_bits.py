@@ -60,6 +60,10 @@ class GZip(base.Compressor):
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
         return [self._decode(base.checked_codes(row, self.vocab_size)) for row in codes]
 
+    def reader(self) -> "GZipReader":
+        """Reads the codes of one text, one after another."""
+        return GZipReader(self._window_bits, self._token_bits)
+
     def save(self, folder: pathlib.Path) -> None:
         artefact.write_artefact(folder, self._contents)
 
@@ -94,3 +98,34 @@ class GZip(base.Compressor):
         if not text:
             raise errors.InputError("The codes stand for no text, which has no codes.")
         return text
+
+
+class GZipReader:
+    """Codes of one text -> its bytes, as zlib inflates them.
+
+    Args:
+      window_bits: zlib's, of the format.
+      token_bits: bits of a code.
+    """
+
+    def __init__(self, window_bits: int, token_bits: int) -> None:
+        self._inflate, self._token_bits = zlib.decompressobj(window_bits), token_bits
+        self._codes: list[int] = []
+
+    def push(self, code: int) -> bytes:
+        """What is known by one more code; maybe nothing.
+
+        Raises:
+          InputError: the codes are none of any text.
+        """
+        if self._inflate.eof:
+            raise errors.InputError("After the end of the compressed text there are more codes.")
+        self._codes.append(code)
+        if len(self._codes) * self._token_bits % 8:
+            return b""
+        codes, self._codes = np.array(self._codes), []
+        try:
+            octets = np.packbits(bits.tokens_to_bits(codes, self._token_bits))
+            return self._inflate.decompress(octets.tobytes())
+        except zlib.error as error:
+            raise errors.InputError(f"The codes are no such stream: zlib says {error}.") from error

@@ -36,9 +36,9 @@ def takes_longest(compressor: base.Compressor) -> bool:
 class CodeStream:
     """Codes -> bytes, as soon as they are sure.
 
-    Dictionaries give the text of each code at once, and windows that are several codes, or parts of
-    codes, as soon as they are whole. What is coded over whole blocks (AC, ANS, Huffman, Equal-Text,
-    GZip), or by windows that read on in M1's context, is not streamed: it comes at the end.
+    Dictionaries give the text of each code at once; windows that are several codes, or parts of
+    codes, as soon as they are whole; block streams (AC, Huffman, Equal-Text) and GZip what no code
+    that follows can change. ANS, and windows that read on in M1's context, come at the end.
 
     Args:
       compressor: whose codes these are.
@@ -52,7 +52,8 @@ class CodeStream:
         self._compressor, self._texts = compressor, texts
         self._group = codes_a_group(compressor)
         self._codes: list[int] = []
-        self.is_streamed = texts is not None or self._group > 0
+        self._reader = compressor.reader() if hasattr(compressor, "reader") else None
+        self.is_streamed = texts is not None or self._group > 0 or self._reader is not None
 
     def push(self, code: int) -> bytes:
         """What becomes sure by one more code; maybe nothing.
@@ -62,6 +63,8 @@ class CodeStream:
         """
         if self._texts is not None:
             return self._texts[code]
+        if self._reader is not None:
+            return self._reader.push(code)
         self._codes.append(code)
         if len(self._codes) != self._group:
             return b""
@@ -69,19 +72,12 @@ class CodeStream:
         return self._compressor.decode(group)
 
     def finish(self) -> bytes:
-        """What the codes that are left stand for; of broken ones, their sure beginning or nothing.
-
-        Where bytes are streamed, these are the last windows of a text, or a part of a window, which
-        has no text.
-        """
+        """What the codes that are left stand for, or nothing: a part of a window has no text."""
         if not self._codes:
             return b""
-        codes = np.array(self._codes, np.int32)
         try:
-            return self._compressor.decode(codes)
+            return self._compressor.decode(np.array(self._codes, np.int32))
         except errors.InputError:
-            if hasattr(self._compressor, "decode_beginning"):
-                return self._compressor.decode_beginning(codes)
             return b""
 
 

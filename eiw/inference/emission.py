@@ -1,10 +1,12 @@
 """What is emitted of one text: new bytes, up to a limit, while ids are drawn."""
 
-import math
 from collections.abc import Sequence
 
 from eiw import compressors, errors, vocab
 from eiw.inference import canonical, code_texts, ways
+
+# More codes than a byte takes in any method.
+_MOST_CODES = 64
 
 
 class Emission:
@@ -34,7 +36,8 @@ class Emission:
         self._stream = code_texts.CodeStream(compressor, texts)
         self._skip = 0
         # What is not streamed does not tell how long it is: as many codes as bytes were asked for.
-        self._codes_left = math.inf if self._stream.is_streamed else max_bytes
+        # And of what is, some codes may stand for nothing, again and again.
+        self._codes_left = max_bytes * (_MOST_CODES if self._stream.is_streamed else 1)
 
     def begin(self, way: ways.Ways, number: int) -> None:
         """Goes on from a fork: what its codes stand for comes again, and is not new."""
@@ -60,7 +63,7 @@ class Emission:
         self._codes_left -= 1
         if not self._codes_left:
             self.done = True
-            piece = self._stream.finish()
+            piece += self._stream.finish()
         return self._cut(self._new(piece))
 
     def _new(self, piece: bytes) -> bytes:

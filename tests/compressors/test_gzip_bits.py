@@ -24,6 +24,13 @@ def test_any_bytes_come_back(gzip, data):
     assert gzip.decode(codes) == data
 
 
+@pytest.mark.parametrize("gzip", SETTINGS, ids=lambda gzip: gzip.name)
+@given(data=st.binary() | st.text().map(lambda text: text.encode() * 9))
+def test_codes_become_text_one_after_another(gzip, data):
+    reader = gzip.reader()
+    assert b"".join(reader.push(code) for code in gzip.encode(data).tolist()) == data
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("gzip", SETTINGS, ids=lambda gzip: gzip.name)
 def test_many_texts_come_back(gzip, check_round_trips):

@@ -152,6 +152,18 @@ def test_whatever_follows_a_way_the_text_begins_with_the_prompt(name, prompt, se
     assert text.startswith(prompt)
 
 
+@pytest.mark.parametrize("name", MAKERS)
+@hypothesis.settings(max_examples=15)
+@hypothesis.given(text=PROMPTS)
+def test_codes_become_text_one_after_another(name, text):
+    compressor, _ = made(name)
+    stream = code_texts.CodeStream(compressor, code_texts.texts_of_codes(compressor))
+    pieces = [stream.push(code) for code in compressor.encode(text).tolist()]
+    assert b"".join([*pieces, stream.finish()]) == text
+    if stream.is_streamed and "lazy" not in name and "equal_info" not in name:
+        assert b"".join(pieces) == text
+
+
 @pytest.mark.parametrize(
     "name",
     [name for name in MAKERS if name not in ("bytes", "windows", "tunstall", "lazy_wide")],
