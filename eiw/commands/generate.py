@@ -17,6 +17,9 @@ from absl import flags
 from eiw import errors
 from eiw.inference import generator, sampling
 
+# Bytes of a prompt for which an M1 that runs takes more than a second or two.
+_SLOW_BYTES = 512
+
 
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of `eiw generate`."""
@@ -63,24 +66,32 @@ def run(values: flags.FlagValues) -> None:
     made = generator.Generator.load(
         values.run, values.compressor, allow_mismatch=values.allow_mismatch
     )
-    if len(prompt) > made.longest_prompt:
+    kept = made.kept(prompt)
+    if len(prompt) > len(kept):
         _say(
             f"the prompt has {len(prompt):,} bytes; M2 reads no further back than the last "
-            f"{made.longest_prompt:,} of them, which are kept"
+            f"{len(kept):,} of them, which are kept"
         )
+    if made.compressor.runs_m1 and len(kept) > _SLOW_BYTES:
+        _say("M1 reads the prompt byte by byte, some hundred a second")
+    if prompt and made.approximation:
+        _say(f"what comes after the prompt is approximate: {made.approximation}")
     if not made.is_streamed:
         _say(f"{made.compressor.name} codes text as a whole: it is shown at the end")
     steps = made.generate(
         [prompt] * values.batch, max_bytes=values.max_bytes, how=how, seed=values.seed
     )
     others = [bytearray() for _ in range(values.batch - 1)]
-    decoder = _decoder(prompt)
+    decoder, num_bytes = _decoder(prompt), 0
     for first, *rest in steps:
+        num_bytes += len(first)
         # Bytes that end inside of a character wait for the rest of it.
         _write(decoder.decode(first))
         for other, piece in zip(others, rest, strict=True):
             other += piece
     _write(decoder.decode(b"", final=True) + "\n")
+    if not num_bytes:
+        _say("M2 ended the text at once; another --seed may draw more")
     for number, other in enumerate(others, start=2):
         text = _decoder(prompt).decode(bytes(other), final=True)
         _write(f"--- {number} of {values.batch} ---\n{text}\n")

@@ -76,11 +76,9 @@ class EqualText(forward_stream.ForwardStream):
             )
         return [b"".join(cut) for cut in texts]
 
-    def bounds(self, text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        codes, least, greatest = super().bounds(text)
-        if self._delimiters and len(codes) and len(least):
-            codes = np.append(codes, np.int32(self._delimiter))
-        return codes, least, greatest
+    def closed(self, text: bytes) -> np.ndarray:
+        codes = super().closed(text)
+        return np.append(codes, np.int32(self._delimiter)) if self._delimiters else codes
 
     def reader(self) -> forward_stream.StreamReader:
         return forward_stream.StreamReader(self, self._delimiter if self._delimiters else None)

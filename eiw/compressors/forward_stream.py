@@ -42,13 +42,16 @@ class ForwardStream(block_stream.BlockStream):
         """Bytes of a block; each begins on a code of its own."""
         return self._block_bytes
 
-    def bounds(self, text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Between what the codes of all texts lie that begin with `text`.
+    def closed(self, text: bytes) -> np.ndarray:
+        """The codes of whole blocks, int32[n], up to where the codes of another one begin."""
+        return self.encode(text)
+
+    def bounds(self, block: bytes) -> tuple[np.ndarray, np.ndarray]:
+        """Between what the bits of all blocks lie that begin with `block`, of one byte or more.
 
         Returns:
-          The codes that all of them begin with, int32[n]: those of full blocks. Of the bits of the
-          block that is left open, the least and the greatest that can follow, uint8[m] of each; the
-          one goes on in zeros, the other in ones. Any bits between them are a text's.
+          The least and the greatest, uint8[n] of each; the one goes on in zeros, the other in ones.
+          Any bits between them are such a block's. Where the block is full, they are all its bits.
 
         Raises:
           InputError: the model knows no EOS, so that a block's length stands before it, and codes
@@ -59,18 +62,16 @@ class ForwardStream(block_stream.BlockStream):
                 f"{self.name} writes the length of a block before it, as its byte model knows no "
                 "EOS: codes do not go on from those of a beginning."
             )
-        num_full = len(text) // self._block_bytes * self._block_bytes
-        codes = self.encode(text[:num_full])
-        rest = text[num_full:]
-        if not rest:
-            return codes, np.zeros(0, np.uint8), np.zeros(0, np.uint8)
-        coder = self.coders[0](1, len(rest), self._model.precision)
+        coder = self.coders[0](1, len(block), self._model.precision)
         cursor = _Cursor(self._model, None)
-        for byte in rest:
+        for byte in block:
             coder.encode(np.zeros(1, np.int64), cursor.cdf[None], np.array([byte]))
             cursor.advance(byte)
         self._last_read = cursor.read()
-        return codes, *coder.bounds(0)
+        if len(block) < self._block_bytes:
+            return coder.bounds(0)
+        whole = bits.bits_to_tokens(coder.finish(0), self._token_bits)
+        return (bits.tokens_to_bits(whole, self._token_bits),) * 2
 
     def reader(self) -> "StreamReader":
         """Reads the codes of one text, one after another."""

@@ -23,6 +23,7 @@ from eiw.inference import code_texts, ways
 # The least and the greatest digits of a range, uint8[n] of each, any n; zeros follow the one and
 # ones the other.
 Range = tuple[np.ndarray, np.ndarray]
+_NOTHING = (np.zeros(0, np.uint8), np.zeros(0, np.uint8))
 # The same in codes behind a fork; None where the range goes on past all codes there.
 _Edges = tuple[tuple[int, ...] | None, tuple[int, ...] | None]
 
@@ -41,15 +42,20 @@ class BlockWays:
         self._compressor = compressor
 
     def after(self, prompt: bytes, room: int) -> ways.Ways:
-        """See `WaysOn`; forks further back than `room` weigh next to nothing and are left out."""
-        codes, *bounds = self._compressor.bounds(prompt)
-        # The last block is decoded with what follows, whole or not: a delimiter may be next.
-        fresh = len(codes if len(bounds[0]) else self._compressor.bounds(prompt[:-1])[0])
-        token_bits, num_codes = self._compressor.token_bits, self._compressor.vocab_size
-        sure, forks = forks_of_ranges([tuple(bounds)], token_bits, num_codes, room)
+        """See `WaysOn`; forks deeper than `room` weigh next to nothing and are left out.
+
+        Nor does the network read codes of earlier blocks where those of the last one fill its room.
+        """
         size = self._compressor.block_bytes
-        repeats = len(prompt) - max(0, len(prompt) - 1) // size * size
-        return ways.Ways([*codes.tolist(), *sure], forks, fresh, repeats)
+        start = max(0, len(prompt) - 1) // size * size
+        # The last block is decoded with what follows, whole or not: a delimiter may be next.
+        bounds = self._compressor.bounds(prompt[start:]) if prompt else _NOTHING
+        token_bits, num_codes = self._compressor.token_bits, self._compressor.vocab_size
+        sure, forks = forks_of_ranges([bounds], token_bits, num_codes, room)
+        front = []
+        if start and len(sure) < room:
+            front = self._compressor.closed(prompt[:start]).tolist()
+        return ways.Ways([*front, *sure], forks, len(front), len(prompt) - start)
 
 
 class WindowWays:
