@@ -48,7 +48,7 @@ class Ways:
     """The ways on from one prompt.
 
     Attributes:
-      sure: codes that all of them begin with.
+      sure: codes that all of them begin with; or their end, where a network reads no more of them.
       forks: parents before their children.
       fresh: of the sure codes, how many can be left out when the others are decoded.
       repeats: bytes of the prompt that the codes behind `fresh` stand for.

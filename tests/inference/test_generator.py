@@ -183,18 +183,14 @@ def test_every_method_goes_on_with_a_prompt(ngrams, name):
         "ac": lambda: NeuralAC(ngrams, 8),
         "raw_bits": lambda: NeuralAC(ngrams, 1),
         "huffman": lambda: Huffman(ngrams, 16),
-        "equal_text": lambda: EqualText(ngrams, 8, 5, delimiters=True),
+        "equal_text": lambda: EqualText(ngrams, 8, 5),
         "wide": lambda: LazyWindows(ngrams, 40, 16),
     }[name]()
     made, *_ = make(compressor)
     assert not made.approximation
-    for size in (3, 10, 19):
-        prompt = b"some more of the text"[:size]
-        texts = run(made, [prompt, b"", prompt], max_bytes=60, seed=2)
-        assert all(len(text) <= 60 for text in texts)
-        # A random network ends a text of bits soon.
-        assert texts[0] or texts[2] or name == "raw_bits"
-        assert texts[0] == run(made, [prompt], max_bytes=60, seed=2)[0]
+    prompts = [b"some more of the text"[:size] for size in (3, 10, 10, 19)]
+    texts = run(made, prompts, max_bytes=40, seed=2)
+    assert any(texts) and all(len(text) <= 40 for text in texts)
 
 
 def test_codes_without_a_text_are_never_drawn(ngrams):
