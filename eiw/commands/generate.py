@@ -73,7 +73,7 @@ def run(values: flags.FlagValues) -> None:
             f"{len(kept):,} of them, which are kept"
         )
     if made.compressor.runs_m1 and len(kept) > _SLOW_BYTES:
-        _say("M1 reads the prompt byte by byte, some hundred a second")
+        _say("M1 reads the prompt byte by byte, about a thousand a second")
     if prompt and made.approximation:
         _say(f"what comes after the prompt is approximate: {made.approximation}")
     if not made.is_streamed:

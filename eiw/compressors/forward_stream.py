@@ -37,11 +37,6 @@ class ForwardStream(block_stream.BlockStream):
         """Bits of a code (of a delimiter none)."""
         return self._token_bits
 
-    @property
-    def block_bytes(self) -> int:
-        """Bytes of a block; each begins on a code of its own."""
-        return self._block_bytes
-
     def closed(self, text: bytes) -> np.ndarray:
         """The codes of whole blocks, int32[n], up to where the codes of another one begin."""
         return self.encode(text)
@@ -68,7 +63,7 @@ class ForwardStream(block_stream.BlockStream):
             coder.encode(np.zeros(1, np.int64), cursor.cdf[None], np.array([byte]))
             cursor.advance(byte)
         self._last_read = cursor.read()
-        if len(block) < self._block_bytes:
+        if len(block) < self.block_bytes:
             return coder.bounds(0)
         whole = bits.bits_to_tokens(coder.finish(0), self._token_bits)
         return (bits.tokens_to_bits(whole, self._token_bits),) * 2
@@ -84,7 +79,7 @@ class ForwardStream(block_stream.BlockStream):
     @property
     def header_bits(self) -> int:
         """Bits before a block."""
-        return 0 if self._ends_by_eos else self._block_bytes.bit_length()
+        return 0 if self._ends_by_eos else self.block_bytes.bit_length()
 
     def open_decoder(self, joined: np.ndarray) -> tuple[int, Any]:
         """How many bytes a block has at most, and what decodes it, twice.

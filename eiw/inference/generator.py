@@ -131,7 +131,7 @@ class Generator:
         of those before it, through codes that saw theirs.
 
         Args:
-          prompts: any bytes, of which the last `longest_prompt` count.
+          prompts: any bytes, of which the end counts (`kept`).
           max_bytes: of each row; a row also stops at EOS, or at codes that are none of any text,
             and one that is not streamed after as many codes.
           how: the draws.

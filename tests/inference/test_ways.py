@@ -1,11 +1,13 @@
 """Ways on from prompts: all texts that begin with one take them, each one way, and no others do."""
 
 import functools
+import io
 
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import sentencepiece
 import toy_codes as toy
 
 from eiw import errors
@@ -214,6 +216,41 @@ def test_codes_that_depend_on_all_of_the_text_have_no_ways(compressor):
     assert from_here.after(b"", ROOM).forks[0].ends.all()
     with pytest.raises(errors.InputError, match="empty prompt"):
         from_here.after(b"a prompt", ROOM)
+
+
+def test_what_loses_text_is_approximate():
+    greedy = compile_windows(ngrams(), 12, window_end="greedy")
+    from_here = ways_of(greedy)
+    assert "do not always decode" in from_here.approximation
+    for prompt in toy.all_texts(5, LETTERS):
+        way = from_here.after(prompt, ROOM)
+        for number, fork in enumerate(way.forks):
+            path = [*way.sure, *way.path(number)]
+            for code in np.flatnonzero(fork.ends[:-1])[:50].tolist():
+                text = greedy.decode(np.array([*path, code][way.fresh :], np.int32))
+                assert text.startswith(prompt[len(prompt) - way.repeats :])
+    lazy = LazyWindows(ngrams(), 20, 8, window_end="greedy")
+    assert ways_of(lazy).approximation == from_here.approximation
+    assert ways_of(lazy).after(b"ab b", ROOM).forks
+
+
+def test_pieces_of_a_foreign_model_go_on_behind_the_prompts():
+    from_here = ways_of(SentencePiece(_foreign_model(), exact=False))
+    assert from_here.approximation
+    way = from_here.after(b"a bab", ROOM)
+    assert way.repeats > 0 and way.fresh == 0 and way.forks[0].ends.all()
+
+
+def _foreign_model():
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=(document.decode() for document in documents()),
+        model_writer=model,
+        vocab_size=20,
+        minloglevel=2,
+        hard_vocab_limit=False,
+    )
+    return model.getvalue()
 
 
 def test_a_length_before_the_text_is_said():
