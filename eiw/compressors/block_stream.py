@@ -137,7 +137,8 @@ class BlockStream(base.Compressor):
         }
 
     @property
-    def _ends_by_eos(self) -> bool:
+    def ends_by_eos(self) -> bool:
+        """Whether a short block of text ends by EOS, and has no length before it."""
         return self._text_ending is _Ending.EOS
 
     def _check_codes_eos(self) -> None:

@@ -49,14 +49,11 @@ class ForwardStream(block_stream.BlockStream):
           Any bits between them are such a block's. Where the block is full, they are all its bits.
 
         Raises:
-          InputError: the model knows no EOS, so that a block's length stands before it, and codes
-            of longer texts have nothing in common.
+          ValueError: not `ends_by_eos`: a block's length stands before it, and codes of longer
+            texts have nothing in common.
         """
-        if not self._ends_by_eos:
-            raise errors.InputError(
-                f"{self.name} writes the length of a block before it, as its byte model knows no "
-                "EOS: codes do not go on from those of a beginning."
-            )
+        if not self.ends_by_eos:
+            raise ValueError("blocks with their lengths before them have no bounds")
         coder = self.coders[0](1, len(block), self._model.precision)
         cursor = _Cursor(self._model, None)
         for byte in block:
@@ -79,7 +76,7 @@ class ForwardStream(block_stream.BlockStream):
     @property
     def header_bits(self) -> int:
         """Bits before a block."""
-        return 0 if self._ends_by_eos else self.block_bytes.bit_length()
+        return 0 if self.ends_by_eos else self.block_bytes.bit_length()
 
     def open_decoder(self, joined: np.ndarray) -> tuple[int, Any]:
         """How many bytes a block has at most, and what decodes it, twice.

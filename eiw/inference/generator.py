@@ -142,7 +142,7 @@ class Generator:
           character. What is not streamed comes last.
 
         Raises:
-          InputError: a prompt that this compressor cannot go on with.
+          InputError: a prompt, where codes of longer texts are not known (`ways_on.NoWays`).
         """
         batch = len(prompts)
         keys_B = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(batch))

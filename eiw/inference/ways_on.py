@@ -66,7 +66,7 @@ def ways_on(compressor: base.Compressor, parses: canonical.CanonicalParses | Non
       parses: of the texts of its codes, where each has one.
     """
     kind = compressor.kind
-    if reason := _NOTHING_SHARED.get(kind):
+    if reason := _reason_of_none(compressor):
         return NoWays(compressor, reason)
     if code_texts.takes_longest(compressor):
         return dictionary_ways.LongestWays(compressor, parses)
@@ -81,6 +81,18 @@ def ways_on(compressor: base.Compressor, parses: canonical.CanonicalParses | Non
     if isinstance(compressor, forward_stream.ForwardStream):
         return bit_ways.BlockWays(compressor)
     return FreeWays(compressor, ways.LOSSY)
+
+
+def takes_prompts(compressor: base.Compressor) -> bool:
+    """Whether M2 can go on with a prompt that is not empty."""
+    return _reason_of_none(compressor) is None
+
+
+def _reason_of_none(compressor: base.Compressor) -> str | None:
+    """What a text's codes do where they say nothing about those of a longer one."""
+    if isinstance(compressor, forward_stream.ForwardStream) and not compressor.ends_by_eos:
+        return "has each block's length before it, as its byte model knows no EOS"
+    return _NOTHING_SHARED.get(compressor.kind)
 
 
 def _free(codes: list[int], num_codes: int, repeats: int) -> ways.Ways:

@@ -118,6 +118,7 @@ PROMPTS = st.text("aab  b", max_size=30).map(str.encode) | st.binary(max_size=12
 @hypothesis.given(prompt=PROMPTS, ending=PROMPTS)
 def test_a_text_that_begins_with_the_prompt_takes_one_way(name, prompt, ending):
     compressor, from_here = made(name)
+    assert ways_on.takes_prompts(compressor)
     codes = [*compressor.encode(prompt + ending).tolist(), compressor.vocab_size]
     assert len(taken(from_here.after(prompt, ROOM), codes)) == 1
 
@@ -210,9 +211,18 @@ def test_dictionaries_of_any_entries(how, seed):
             assert len(taken(from_here.after(text[:size], ROOM), codes)) == 1
 
 
-@pytest.mark.parametrize("compressor", [GZip(), ANS(byte_model.StaticByteModel.fit([b"a"]))])
+@pytest.mark.parametrize(
+    "compressor",
+    [
+        GZip(),
+        ANS(byte_model.StaticByteModel.fit([b"a"])),
+        NeuralAC(byte_model.StaticByteModel(np.ones(256, int))),
+    ],
+    ids=["gzip", "ans", "ac_without_eos"],
+)
 def test_codes_that_depend_on_all_of_the_text_have_no_ways(compressor):
     from_here = ways_of(compressor)
+    assert not ways_on.takes_prompts(compressor)
     assert from_here.after(b"", ROOM).forks[0].ends.all()
     with pytest.raises(errors.InputError, match="empty prompt"):
         from_here.after(b"a prompt", ROOM)
@@ -251,12 +261,6 @@ def _foreign_model():
         hard_vocab_limit=False,
     )
     return model.getvalue()
-
-
-def test_a_length_before_the_text_is_said():
-    coder = NeuralAC(byte_model.StaticByteModel(np.ones(256, int)))
-    with pytest.raises(errors.InputError, match="knows no EOS"):
-        ways_of(coder).after(b"a", ROOM)
 
 
 def test_forks_lie_no_deeper_than_the_room():
