@@ -198,7 +198,9 @@ class Generator:
     ) -> tuple[decoding.Rows, np.ndarray, list[tuple[ways.Ways, int]]]:
         """Prefills and draws the first id of each row, int32[B], behind a fork of its ways."""
         room = self._network.context - 1
-        known = {prompt: self._ways.after(self.kept(prompt), room) for prompt in set(prompts)}
+        known = {
+            prompt: self._ways.after(self.kept(prompt), room) for prompt in dict.fromkeys(prompts)
+        }
         firsts, reads = {}, []
         for prompt, way in known.items():
             firsts[prompt] = len(reads)

@@ -10,8 +10,8 @@ So the codes of every text that begins with the prompt take one way, a fork and 
 the codes of no other text do. A way weighs what M2 gives to its codes; one is drawn among all, and
 the distribution over what follows is M2's own, wherever the prompt's last code fell.
 
-Two things may differ between methods: what tells the forks (`dictionary_ways`, `bit_ways`,
-`window_ways`), and how their codes become text again (`code_texts`).
+Methods differ in what tells the forks (`dictionary_ways`, `bit_ways`, `entry_ways`), and in how
+codes become text again (`code_texts`).
 """
 
 import dataclasses

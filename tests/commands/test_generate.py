@@ -113,6 +113,18 @@ def test_a_character_that_the_prompt_begins_ends_in_the_text(generate, monkeypat
     assert (status, out, err) == (0, "öß\N{REPLACEMENT CHARACTER}\n", "")
 
 
+def test_what_is_approximate_or_empty_is_said_once(generate, monkeypatch):
+    from eiw.inference import dictionary_ways, generator
+
+    monkeypatch.setattr(dictionary_ways.LongestWays, "approximation", "its codes are made up")
+    _, _, err = generate("--prompt=a", "--max_bytes=9", "--batch=2")
+    assert err.count("approximate: its codes are made up") == 1
+    assert "approximate" not in generate("--prompt=", "--max_bytes=9")[2]
+    monkeypatch.setattr(generator.Generator, "generate", lambda *_, **__: iter([[b""]]))
+    status, out, err = generate("--prompt=a")
+    assert (status, out) == (0, "\n") and "M2 ended the text at once" in err
+
+
 @pytest.mark.parametrize(
     ("folders_of", "message"),
     [

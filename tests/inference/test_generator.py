@@ -160,6 +160,54 @@ def test_prompts_that_end_in_windows_draw_the_true_distribution():
     assert found > 40
 
 
+@pytest.mark.parametrize("name", ["fewest", "ac", "equal_text"])
+def test_forks_are_weighed_and_gone_on_from_as_a_whole_pass_says(ngrams, name, monkeypatch):
+    """Forks on several lines, read side by side: the best way, and what is best behind it."""
+    compressor = {
+        "fewest": lambda: fit_tunstall(ngrams, 300).with_parse(Parse("fewest")),
+        "ac": lambda: NeuralAC(ngrams, 8),
+        "equal_text": lambda: EqualText(ngrams, 8, 4),
+    }[name]()
+    made, model, params = make(compressor)
+    prompts = [b"some mo", b"and", b"some mo", b"the text that"]
+    allowed_C1 = made._has_text_C1
+
+    def log_p(codes):
+        ids = [0, *[code + vocab.NUM_SPECIAL_IDS for code in codes]]
+        return made._log_p(logits_after(model, params, ids)[-1:])[0]
+
+    _, drawn_B, forks = made._begin(prompts, jax.random.split(jax.random.key(0), 4), GREEDY)
+    steps, step = [], made._network.step
+    monkeypatch.setattr(
+        made._network,
+        "step",
+        lambda *rest: steps.append((rest[1].copy(), step(*rest))) or steps[-1][1],
+    )
+    list(made.generate(prompts, max_bytes=9, how=GREEDY))
+    lines = 0
+    for row, (way, chosen) in enumerate(forks):
+        lines += len(way.reads(CONTEXT - 1)) > 1
+        best = -np.inf
+        for number, fork in enumerate(way.forks):
+            path = way.path(number)
+            before = sum(log_p([*way.sure, *path[:place]])[code] for place, code in enumerate(path))
+            answer = np.where(fork.ends & allowed_C1, log_p([*way.sure, *path]), -np.inf)
+            if before + answer.max() > best:
+                best, expected = before + answer.max(), (number, int(answer.argmax()))
+        code = expected[1]
+        is_eos = code == compressor.vocab_size
+        first_id = vocab.EOS_ID if is_eos else code + vocab.NUM_SPECIAL_IDS
+        assert (chosen, int(drawn_B[row])) == (expected[0], first_id)
+        if not is_eos:
+            ids_B, next_B = steps[0]
+            assert ids_B[row] == first_id
+            following = np.where(allowed_C1, log_p([*way.sure, *way.path(chosen), code]), -np.inf)
+            found = int(following.argmax())
+            is_eos = found == compressor.vocab_size
+            assert next_B[row] == (vocab.EOS_ID if is_eos else found + vocab.NUM_SPECIAL_IDS)
+    assert lines
+
+
 def test_what_the_prompt_ruled_out_stays_ruled_out():
     """After "ab" as two codes, "ab" again would have been one code with the first: "abab"."""
     entries = [*(bytes([byte]) for byte in range(256)), b"abab"]
