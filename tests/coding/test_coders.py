@@ -95,3 +95,44 @@ def test_runs_are_single_symbols(coder, symbols, stop):
         decoded += run
     assert decoded == symbols.tolist()
     assert decoder.finish(0, 1) == len(bits)
+
+
+@pytest.mark.parametrize("coder", CODERS[:2])
+@given(coded=coded_rows(), share=st.floats(0, 1))
+def test_bounds_hold_the_codes_of_all_that_goes_on_and_no_others(coder, coded, share):
+    cdfs, symbols, lengths, precision = coded
+    cdfs, symbols = cdfs[: lengths[0], :1], symbols[: lengths[0], :1]
+    count = int(share * len(symbols))
+    encoder = coder[0](1, len(symbols), precision)
+    for step in range(len(symbols)):
+        if step == count:
+            least, greatest = encoder.bounds(0)
+        encoder.encode(np.zeros(1, np.int64), cdfs[step], symbols[step])
+    if count == len(symbols):
+        least, greatest = encoder.bounds(0)
+    code = encoder.finish(0)
+    size = max(len(code), len(least))
+    low, high = _number(least, 0, size), _number(greatest, 1, size)
+    assert low <= _number(code, 0, size) and _number(code, 1, size) <= high
+    for number in (low, high, low - 1, high + 1):
+        if 0 <= number < 1 << size and count:
+            found = _decoded(
+                coder,
+                np.array(list(np.binary_repr(number, size)), np.uint8),
+                number > low,
+                cdfs[:count],
+                precision,
+            )
+            assert (found == symbols[:count, 0].tolist()) == (low <= number <= high)
+
+
+def _number(bits, following, size):
+    whole = np.pad(bits, (0, size - len(bits)), constant_values=following)
+    return int("0" + "".join(map(str, whole.tolist())), 2)
+
+
+def _decoded(coder, bits, following, cdfs, precision):
+    """Of bits that go on in zeros or ones for ever."""
+    bits = np.pad(bits, (0, 64), constant_values=following)
+    decoder = coder[1](bits, np.zeros(1, int), np.array([len(bits)]), precision)
+    return [int(decoder.decode(np.zeros(1, np.int64), row)[0]) for row in cdfs]
