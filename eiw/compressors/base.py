@@ -12,8 +12,9 @@ from eiw.coding import byte_model
 
 # Bytes to encode at a time: enough texts that few are left over when several are encoded in turns.
 ENCODE_GROUP = 1 << 20
-# Codes to decode at a time: they and their texts stay in cache.
-DECODE_GROUP = 1 << 17
+# Codes to decode at a time: as many as stay in cache with their texts, so that threads take turns
+# with the GIL seldom.
+DECODE_GROUP = 1 << 18
 
 
 class Compressor(abc.ABC):
