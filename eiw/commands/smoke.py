@@ -189,7 +189,7 @@ class _Methods:
 
 def _plain(run: pipeline.ModelRun) -> dict[str, Any]:
     """A run's settings as JSON: what a stage depends on."""
-    return json.loads(json.dumps(dataclasses.asdict(run), default=lambda value: value.__name__))
+    return json.loads(json.dumps(dataclasses.asdict(run)))
 
 
 def _say_where(output: pathlib.Path, results: Sequence[rows.Row]) -> None:

@@ -92,10 +92,10 @@ def run(values: flags.FlagValues) -> None:
     """Trains, scores on the test tokens, says how good it became."""
     if (values.tokens is None) == (values.task is None):
         raise errors.InputError("Give either --tokens, of token files, or --task, of SeqIO.")
-    for name in _TASK_FLAGS if values.task is None else ("export_m1",):
-        if values[name].present:
-            given = "--tokens" if values.task is None else "--task"
-            raise errors.InputError(f"--{name} has no meaning with {given}.")
+    if values.task is None:
+        task_flags.refuse(values, _TASK_FLAGS, "tokens")
+    else:
+        task_flags.refuse(values, ["export_m1"], "task")
     address = (values.coordinator, values.num_hosts, values.host)
     if values.distributed or any(part is not None for part in address):
         hosts.join(*address)
