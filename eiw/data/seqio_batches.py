@@ -58,7 +58,7 @@ class SeqioSource:
           InputError: the split has no examples.
         """
         try:
-            targets_BT = next(self._iterator)["decoder_target_tokens"]
+            targets_BT = next(self._iterator)["targets"]
         except StopIteration:
             raise errors.InputError(
                 f"Task {self._data['task']} has no examples in {self._data['split']}."
@@ -84,16 +84,20 @@ class SeqioSource:
         self._go_to(state["example"])
 
     def _go_to(self, position: int) -> None:
-        dataset = seqio.get_dataset(
-            self._data["task"],
-            {"targets": self._data["length"]},
-            seqio.LMFeatureConverter(pack=False),
-            dataset_split=self._data["split"],
+        # Without a feature converter, which would trace TensorFlow functions for a second: padding
+        # is all that is wanted of it. The task itself cuts what is too long.
+        length = self._data["length"]
+        dataset = seqio.get_mixture_or_task(self._data["task"]).get_dataset(
+            {"targets": length},
+            self._data["split"],
             shuffle=True,
             num_epochs=None,
             use_cached=self._use_cached,
             seed=self._data["seed"],
         )
-        dataset = dataset.skip(position).batch(self._batch_size, drop_remainder=True)
+        shapes = {name: spec.shape for name, spec in dataset.element_spec.items()}
+        dataset = dataset.skip(position).padded_batch(
+            self._batch_size, shapes | {"targets": [length]}, drop_remainder=True
+        )
         self._iterator: Iterator[dict[str, np.ndarray]] = dataset.as_numpy_iterator()
         self._position = position
