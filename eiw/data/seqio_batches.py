@@ -1,6 +1,7 @@
 """Batches for the trainer straight from a SeqIO task, compressed on the fly or cached."""
 
 from collections.abc import Iterator
+from concurrent import futures
 
 import numpy as np
 import seqio
@@ -49,6 +50,7 @@ class SeqioSource:
         self._data = {"task": task, "split": split, "length": length, "seed": seed}
         self._batch_size, self._host, self._num_hosts = batch_size, host, num_hosts
         self._use_cached = use_cached
+        self._thread = futures.ThreadPoolExecutor(1, "batches")
         self._go_to(0)
 
     def next_batch(self) -> batches.Batch:
@@ -57,12 +59,13 @@ class SeqioSource:
         Raises:
           InputError: the split has no examples.
         """
-        try:
-            targets_BT = next(self._iterator)["targets"]
-        except StopIteration:
+        examples = self._next.result()
+        if examples is None:
             raise errors.InputError(
                 f"Task {self._data['task']} has no examples in {self._data['split']}."
-            ) from None
+            )
+        self._make_next()
+        targets_BT = examples["targets"]
         self._position += self._batch_size
         return batches.language_model_batch(targets_BT[self._host :: self._num_hosts])
 
@@ -101,3 +104,8 @@ class SeqioSource:
         )
         self._iterator: Iterator[dict[str, np.ndarray]] = dataset.as_numpy_iterator()
         self._position = position
+        self._make_next()
+
+    def _make_next(self) -> None:
+        """Begins to make a batch, while the device is busy with the one before, or compiling."""
+        self._next = self._thread.submit(next, self._iterator, None)
