@@ -35,9 +35,9 @@ T5X = [
 ]
 # Who reads exported dictionaries. Writing them needs neither.
 EXPORT = ["pyrwkv-tokenizer", "transformers>=5"]
-# `eiw demo`: Flask checks and answers requests, waitress serves it with limits and in threads, as
-# models take seconds a request.
-DEMO = ["flask>=3.1", "waitress>=3"]
+# `eiw demo`: Flask takes requests apart; cheroot serves them in threads, as models take seconds,
+# with limits of size and time, and writes a line of a stream when it is there (waitress collects).
+DEMO = ["cheroot>=10", "flask>=3.1"]
 # Others to measure against: `eiw benchmark`.
 BENCH = [
     "constriction",  # entropy coders

@@ -57,7 +57,7 @@ THIRD_PARTIES = {
     "eiw.inference": JAX,
     "eiw.demo": {"numpy"},
     "eiw.demo.asked": {"flask", "werkzeug"},
-    "eiw.demo.server": {"flask", "waitress", "werkzeug"},
+    "eiw.demo.server": {"cheroot", "flask", "werkzeug"},
     "eiw.evaluation": JAX,
     "eiw.evaluation.rival_coders": {"constriction", "numpy"},
     "eiw.evaluation.rival_tokenizers": {

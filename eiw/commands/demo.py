@@ -4,7 +4,7 @@
 
 Type a text and see how each compressor cuts it into windows and codes, side by side, and what the
 run's models go on with. The page is served on this machine alone; Ctrl-C ends it. It needs Flask
-and waitress: pip install 'eiw[demo]'.
+and cheroot: pip install 'eiw[demo]'.
 """
 
 import ipaddress
@@ -64,10 +64,15 @@ def run(values: flags.FlagValues) -> None:
             f"listening on {address}: whoever reaches this machine can use the page and its "
             "processors; it asks for no password"
         )
-    listening = server.create_server(server.create_app(opened), str(address), values.port)
+    listening = server.listen(server.create_app(opened), str(address), values.port)
     host = f"[{address}]" if address.version == 6 else str(address)
-    print(f"eiw demo: http://{host}:{listening.effective_port} (Ctrl-C ends it)", flush=True)
-    listening.run()
+    print(f"eiw demo: http://{host}:{listening.bind_addr[1]} (Ctrl-C ends it)", flush=True)
+    try:
+        listening.serve()
+    except KeyboardInterrupt:
+        print("\neiw demo: ended", flush=True)
+    finally:
+        listening.stop()
 
 
 def _say(text: str) -> None:

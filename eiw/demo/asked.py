@@ -1,7 +1,7 @@
 """What a request asks for: JSON that is checked field by field, and text with any bytes in it."""
 
 import json
-import math
+import sys
 from typing import Any
 
 import flask
@@ -85,8 +85,8 @@ class Asked:
         value = self._fields.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise errors.InputError(f"{name}={value!r} must be a number.")
-        if not math.isfinite(value):
-            raise errors.InputError(f"{name}={value} must be finite.")
+        if not abs(value) <= sys.float_info.max:
+            raise errors.InputError(f"{name} must be finite.")
         return float(value)
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:

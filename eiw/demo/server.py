@@ -29,7 +29,7 @@ from typing import Any
 from urllib import parse
 
 import flask
-import waitress
+from cheroot import wsgi
 from werkzeug import exceptions
 
 from eiw import compressors, errors
@@ -42,7 +42,10 @@ _MAX_TEXT, _MAX_M1_TEXT = 4096, 512
 _MAX_BYTES = 2048
 _MAX_SEED = 2**31 - 1
 # Bytes of a body that are read: too many get an answer that says so, far too many none in JSON.
-_MOST_BODY = 1 << 24
+_MOST_BODY, _MOST_HEADERS = 1 << 24, 1 << 14
+# Requests that are answered side by side, those that wait for their turn, and the seconds that a
+# client may keep silent.
+_THREADS, _MOST_WAITING, _SOCKET_SECONDS = 8, 64, 30
 # Seconds that a continuation may take, and that a request waits for one that is being made.
 _MAX_SECONDS, _PATIENCE = 60.0, 15.0
 _LOG = logging.getLogger(__name__)
@@ -127,38 +130,36 @@ def create_app(run: run_folder.RunFolder) -> flask.Flask:
     return app
 
 
-def create_server(app: flask.Flask, host: str, port: int) -> Any:
-    """A server of `app` that listens; `.run()` serves until it is interrupted.
+def listen(app: flask.Flask, host: str, port: int) -> wsgi.Server:
+    """A server of `app` that is bound; `.serve()` answers requests until `.stop()`.
 
     Args:
       app: of `create_app`.
       host: an IP address.
-      port: 0 for any that is free; `.effective_port` tells which.
+      port: 0 for any that is free; `.bind_addr` tells which.
 
     Raises:
       InputError: the address cannot be had.
     """
+    server = wsgi.Server(
+        (host, port),
+        app,
+        numthreads=_THREADS,
+        max=_THREADS,
+        accepted_queue_size=_MOST_WAITING,
+        timeout=_SOCKET_SECONDS,
+        shutdown_timeout=1,
+    )
+    server.max_request_header_size = _MOST_HEADERS
+    server.max_request_body_size = _MOST_BODY
     try:
-        return waitress.create_server(
-            app,
-            host=host,
-            port=port,
-            threads=8,
-            connection_limit=64,
-            channel_timeout=30,
-            max_request_body_size=_MOST_BODY,
-            max_request_header_size=1 << 14,
-            # Lines go out one by one.
-            send_bytes=1,
-            # Clients may leave.
-            log_socket_errors=False,
-            ident="eiw",
-        )
+        server.prepare()
     except OSError as error:
         raise errors.InputError(
-            f"{host}, port {port}, cannot be listened on ({error.strerror}): give another by "
-            "--port, or 0 for any that is free."
+            f"{host}, port {port}, cannot be listened on ({error}): give another by --port, or 0 "
+            "for any that is free."
         ) from error
+    return server
 
 
 @contextlib.contextmanager
@@ -189,7 +190,6 @@ def _lines(steps: Iterator[list[bytes]], max_bytes: int) -> Iterator[str]:
     # Bytes that end inside of a character wait for the rest of it.
     decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
     num_bytes, num_steps, start = 0, 0, time.monotonic()
-    done = "end"
     try:
         # Steps without new bytes are lines too: writing one finds out whether the client is there.
         for (piece,) in steps:
@@ -198,8 +198,8 @@ def _lines(steps: Iterator[list[bytes]], max_bytes: int) -> Iterator[str]:
             if time.monotonic() - start > _MAX_SECONDS:
                 done = "time"
                 break
-        if num_bytes >= max_bytes:
-            done = "max_bytes"
+        else:
+            done = "max_bytes" if num_bytes >= max_bytes else "end"
         yield _line(text=decoder.decode(b"", final=True), done=done)
     except Exception as error:
         _LOG.exception("A continuation failed")

@@ -121,7 +121,7 @@ def _own_pieces(compressor: base.Compressor, codes: np.ndarray) -> list[Piece] |
         return [
             Piece(texts[code], place, place + 1, width) for place, code in enumerate(codes.tolist())
         ]
-    if not code_texts.codes_a_group(compressor):
+    if not code_texts.codes_a_group(compressor) or not len(codes):
         return None
     width, token_bits = compressor.window_bits, compressor.format.token_bits
     stream = bits.tokens_to_bits(codes, token_bits)

@@ -9,7 +9,7 @@ const EXAMPLES = {
     "not be opened.",
   Code: 'def fibonacci(n):\n    """Return the n-th number."""\n    a, b = 0, 1\n' +
     "    for _ in range(n):\n        a, b = b, a + b\n    return a\n",
-  "Größe, 漢字, 🙂": "Größe: naïve façade — 漢字 and 🙂 take several bytes a character.",
+  Unicode: "Größe: naïve façade — 漢字 and 🙂 take several bytes a character.",
 };
 const WAIT_MS = 200; // after a key, before windows are asked for
 const HINT = "Point at a window, or go to the text and use the arrow keys.";
@@ -36,12 +36,6 @@ function spell(parent, text) {
       parent.append(make("code", "", `\\x${byte}`));
     } else parent.append(part);
   }
-}
-
-function spelt(text) {
-  const holder = make("b");
-  spell(holder, text);
-  return holder;
 }
 
 async function post(path, body, signal) {
@@ -159,7 +153,7 @@ class Card {
     if (cut.pieces.every((piece) => piece.room && piece.bits !== null)) {
       const used = cut.pieces.reduce((sum, piece) => sum + piece.bits, 0);
       const room = cut.pieces.reduce((sum, piece) => sum + piece.room, 0);
-      this.total("of the windows' bits used", `${((100 * used) / room).toFixed(0)}%`);
+      this.total("of the bits used", `${((100 * used) / room).toFixed(0)}%`);
     }
     if (!cut.lossless) this.detail.textContent = "These codes do not decode to your text: this compressor loses some.";
   }
@@ -182,9 +176,12 @@ class Card {
     const bits = Math.log2(this.method.codes);
     const binary = Number.isInteger(bits) && codes.length <= 4
       ? ` = ${codes.map((code) => code.toString(2).padStart(bits, "0")).join(" ")}` : "";
-    const what = this.method.window_bits ? "window" : codes.length > 1 ? "part" : "code";
+    const what = piece.room ? "window" : this.spans.length === this.cut.tokens ? "code" : "part";
+    const text = make("b", "w");
+    text.style.setProperty("--c", getComputedStyle(this.spans[index]).getPropertyValue("--c"));
+    spell(text, piece.text.length > 80 ? `${piece.text.slice(0, 80)}…` : piece.text);
     this.detail.replaceChildren(
-      spelt(piece.text.length > 80 ? `${piece.text.slice(0, 80)}…` : piece.text),
+      text,
       ` · ${what} ${count(index + 1)} of ${count(this.spans.length)} · ${count(piece.bytes)} byte${piece.bytes === 1 ? "" : "s"} · `,
       make("b", "", `code${codes.length === 1 ? "" : "s"} ${shown}${binary}`),
       ` of ${count(this.method.codes)}`,
@@ -245,12 +242,13 @@ async function goOn(event) {
   shown.replaceChildren(make("span", "prompt", prompt));
   at("progress").classList.remove("problem");
   at("progress").textContent = "The model reads… the first time it is loaded and compiled, which takes some seconds.";
-  let [start, bytes, steps, ending] = [0, 0, 0, "stopped"];
+  let [bytes, steps, ending] = [0, 0, "stopped"];
+  let timed = null; // from the second step on, when all is compiled
   const holder = make("span");
   shown.append(holder);
   const progress = (end) => {
-    const seconds = (performance.now() - start) / 1000;
-    const speed = steps > 1 && seconds > 0 ? `, ${count(Math.round(bytes / seconds))} bytes/s` : "";
+    const seconds = timed ? (performance.now() - timed.start) / 1000 : 0;
+    const speed = seconds > 0.1 ? `, ${count(Math.round((bytes - timed.bytes) / seconds))} bytes/s` : "";
     at("progress").textContent = `${count(bytes)} bytes in ${count(steps)} steps` +
       `${steps ? ` (${(bytes / steps).toFixed(2)} bytes/step${speed})` : ""}${end ? `; ${end}.` : "…"}`;
   };
@@ -263,7 +261,6 @@ async function goOn(event) {
       max_bytes: at("max_bytes").valueAsNumber,
       seed: at("seed").valueAsNumber,
     }, stopper.signal);
-    start = performance.now();
     for await (const line of lines(response)) {
       if (line.error) throw new Error(line.error);
       if (line.text) {
@@ -274,6 +271,7 @@ async function goOn(event) {
       }
       if (line.done) ending = ENDS[line.done];
       else [bytes, steps] = [line.bytes, line.steps];
+      if (steps === 2) timed ||= { start: performance.now(), bytes };
       progress();
     }
     progress(ending);
@@ -304,6 +302,7 @@ async function begin() {
     return;
   }
   at("run").textContent = facts.run;
+  at("left-out").hidden = !Object.keys(facts.left_out).length;
   at("left-out").textContent = Object.entries(facts.left_out).map(([name, why]) => `${name} is left out: ${why}`).join(" ");
   cards = facts.methods.map((method) => new Card(method, drawBars));
   at("methods").append(...cards.map((card) => card.root));
