@@ -43,8 +43,7 @@ def shown(page, name):
     """The texts of a method's windows, once they are those of what was typed last."""
     card = f"document.querySelector('[data-method={name}]')"
     page.wait_for(
-        f"{card}.innerText.includes('tokens') && !{card}.classList.contains('waiting') && "
-        "[...document.querySelectorAll('.method')].every((each) => !each.dataset.busy) && "
+        f"!{card}.classList.contains('waiting') && "
         f"{card}.querySelector('.text').textContent.includes('trained')"
     )
     return page.run(f"[...{card}.querySelectorAll('.text .w')].map((each) => each.textContent)")

@@ -149,11 +149,11 @@ class Card {
     this.total("tokens", count(cut.tokens));
     if (!cut.tokens) return;
     this.total("bytes/token", cut.bytes_per_token.toFixed(2));
-    this.total("bits/byte of codes", ((cut.tokens * cut.bits_per_token) / cut.bytes).toFixed(2));
+    this.total("code bits/byte", ((cut.tokens * cut.bits_per_token) / cut.bytes).toFixed(2));
     if (cut.pieces.every((piece) => piece.room && piece.bits !== null)) {
       const used = cut.pieces.reduce((sum, piece) => sum + piece.bits, 0);
       const room = cut.pieces.reduce((sum, piece) => sum + piece.room, 0);
-      this.total("of the bits used", `${((100 * used) / room).toFixed(0)}%`);
+      this.total("of bits used", `${((100 * used) / room).toFixed(0)}%`);
     }
     if (!cut.lossless) this.detail.textContent = "These codes do not decode to your text: this compressor loses some.";
   }
