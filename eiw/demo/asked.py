@@ -34,12 +34,7 @@ class Asked:
                 "Post JSON, with the header Content-Type: application/json."
             )
         try:
-            body = flask.request.get_data()
-        except exceptions.RequestEntityTooLarge as error:
-            error.description = f"The request has more than {MAX_BODY:,} bytes: send less."
-            raise
-        try:
-            self._fields = json.loads(body.decode())
+            self._fields = json.loads(_body().decode())
         except UnicodeDecodeError as error:
             raise errors.InputError(
                 f"The request is no UTF-8 at byte {error.start:,}: JSON is sent as UTF-8."
@@ -101,6 +96,20 @@ class Asked:
                 f"{name}={value!r} must be a whole number from {least:,} to {most:,}."
             )
         return value
+
+
+def _body() -> bytes:
+    """What is posted."""
+    try:
+        body = flask.request.get_data()
+    except exceptions.RequestEntityTooLarge:
+        body = None
+    # Of a body whose length was not announced this much comes, and no error.
+    if body is None or len(body) >= MAX_BODY:
+        raise exceptions.RequestEntityTooLarge(
+            f"The request must have less than {MAX_BODY:,} bytes: send less."
+        )
+    return body
 
 
 def to_json(data: bytes) -> str:

@@ -1,5 +1,6 @@
 """The demo's server: what it answers, what it refuses, and when it stops."""
 
+import io
 import json
 import re
 import socket
@@ -112,6 +113,17 @@ def test_no_text_has_no_windows(client):
 def test_bad_requests_get_a_clear_line(client, body, status, words):
     response = client.post("/api/windows", data=body, content_type="application/json")
     refused(response, status, *words)
+
+
+def test_a_long_body_whose_length_is_not_announced(client):
+    body = io.BytesIO(b'{"method": "bytes", "text": "%s"}' % (b"a" * 100_000))
+    response = client.post(
+        "/api/windows",
+        input_stream=body,
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    refused(response, 413, "65,536")
 
 
 @pytest.mark.parametrize(
