@@ -124,6 +124,7 @@ class Card {
         this.problem.hidden = true;
       } catch (error) {
         this.clear();
+        this.detail.textContent = "";
         this.problem.textContent = say(error);
         this.problem.hidden = false;
       }
