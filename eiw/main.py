@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": "compression tables of compressors; FLOPs/byte of a size",
     "benchmark": "speed: tokenizers and coders beside others, windows under M1, a train step",
     "generate": "text from a trained M2, as it is decoded",
+    "demo": "a web page: windows of a text you type, and what the models go on with",
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130

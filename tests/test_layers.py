@@ -21,6 +21,7 @@ RANKS = {
     "eiw.export": 3,
     "eiw.training": 4,
     "eiw.inference": 5,
+    "eiw.demo": 6,
     "eiw.evaluation": 6,
     "eiw.analysis": 7,
     "eiw.tasks": 8,
@@ -54,6 +55,9 @@ THIRD_PARTIES = {
     "eiw.export.tokenization_eiw": {"transformers"},
     "eiw.training": JAX | {"optax", "orbax", "tensorboardX"},
     "eiw.inference": JAX,
+    "eiw.demo": {"numpy"},
+    "eiw.demo.asked": {"flask", "werkzeug"},
+    "eiw.demo.server": {"cheroot", "flask", "werkzeug"},
     "eiw.evaluation": JAX,
     "eiw.evaluation.rival_coders": {"constriction", "numpy"},
     "eiw.evaluation.rival_tokenizers": {

@@ -49,6 +49,7 @@ class BlockStream(base.Compressor):
 
     Attributes:
       codes_eos: whether the model's alphabet has EOS, so that streams of symbols can be coded.
+      block_bytes: as given.
 
     Args:
       model: M1; or a `StaticByteModel`, which makes "StaticAC" of AC and runs in compiled code.
@@ -68,7 +69,7 @@ class BlockStream(base.Compressor):
         if block_bytes < 1:
             raise errors.InputError(f"block_bytes={block_bytes} must be at least 1.")
         self._token_bits = base.checked_token_bits(token_bits)
-        self._block_bytes = block_bytes
+        self.block_bytes = block_bytes
         self._model = model
         self._is_static = isinstance(model, byte_model.StaticByteModel)
         self.vocab_size = 1 << token_bits
@@ -131,7 +132,7 @@ class BlockStream(base.Compressor):
         """The constructor's arguments, the model by its fingerprint."""
         return {
             "token_bits": self._token_bits,
-            "block_bytes": self._block_bytes,
+            "block_bytes": self.block_bytes,
             **artefact.model_facts(self._model),
         }
 
@@ -146,9 +147,9 @@ class BlockStream(base.Compressor):
         places = [
             (index, start)
             for index, stream in enumerate(streams)
-            for start in range(0, len(stream), self._block_bytes)
+            for start in range(0, len(stream), self.block_bytes)
         ]
-        blocks = [streams[index][start : start + self._block_bytes] for index, start in places]
+        blocks = [streams[index][start : start + self.block_bytes] for index, start in places]
         block_tokens: list[np.ndarray] = [np.zeros(0, np.int32)] * len(blocks)
         for batch in _batches_of_like_size([len(block) for block in blocks]):
             coded = self._encode_blocks([blocks[number] for number in batch], ending)
@@ -184,7 +185,7 @@ class BlockStream(base.Compressor):
                 starts[rows] += next_starts - part_starts
                 for row, block in zip(rows, blocks, strict=True):
                     streams[row].append(block)
-                    if len(block) < self._block_bytes and starts[row] < ends[row]:
+                    if len(block) < self.block_bytes and starts[row] < ends[row]:
                         raise errors.InputError(f"Text {row} goes on after its last block.")
             unfinished = unfinished[(starts < ends)[unfinished]]
         return [np.concatenate(blocks) for blocks in streams]
@@ -192,7 +193,7 @@ class BlockStream(base.Compressor):
     @property
     def _most_bits(self) -> int:
         """More than any block takes, its header included; a whole number of tokens."""
-        return _MOST_SYMBOL_BITS * (self._block_bytes + 4)
+        return _MOST_SYMBOL_BITS * (self.block_bytes + 4)
 
     def _encode_blocks(self, blocks: Sequence[np.ndarray], ending: _Ending) -> list[np.ndarray]:
         """The tokens of each block of symbols."""
@@ -201,7 +202,7 @@ class BlockStream(base.Compressor):
         symbols = np.full((len(blocks), lengths.max() + 1), vocab.EOS_SYMBOL, np.int64)
         for row, block in enumerate(blocks):
             symbols[row, : len(block)] = block
-        num_symbols = lengths + ((ending is _Ending.EOS) & (lengths < self._block_bytes))
+        num_symbols = lengths + ((ending is _Ending.EOS) & (lengths < self.block_bytes))
         encoder = self.coders[0](len(blocks), int(num_symbols.max()), self._model.precision)
         if self._is_static:
             for row, count in enumerate(num_symbols):
@@ -223,11 +224,11 @@ class BlockStream(base.Compressor):
     def _header(self, length: int, ending: _Ending) -> np.ndarray:
         """What stands before a block, uint8[n] of 0 and 1."""
         header = bits.BitWriter()
-        is_full = length == self._block_bytes
+        is_full = length == self.block_bytes
         if ending is _Ending.FLAG:
             header.write(int(not is_full), 1)
         if ending is _Ending.LENGTH or (ending is _Ending.FLAG and not is_full):
-            header.write(length, self._block_bytes.bit_length())
+            header.write(length, self.block_bytes.bit_length())
         return header.tokens(1)
 
     def _decode_blocks(
@@ -257,18 +258,18 @@ class BlockStream(base.Compressor):
 
         A row that is too short for its header is found out later.
         """
-        full = np.full(len(starts), self._block_bytes)
+        full = np.full(len(starts), self.block_bytes)
         if ending is _Ending.EOS:
             return full, starts
         has_length = np.ones(len(starts), bool)
         if ending is _Ending.FLAG:
             has_length, starts = joined[starts] == 1, starts + 1
-        num_bits = self._block_bytes.bit_length()
+        num_bits = self.block_bytes.bit_length()
         lengths = np.zeros(len(starts), np.int64)
         for place in starts + np.arange(num_bits)[:, None]:
             lengths = lengths << 1 | joined[np.minimum(place, len(joined) - 1)]
         # A full block after a flag has no length: each block has one header.
-        longest = self._block_bytes - (ending is _Ending.FLAG)
+        longest = self.block_bytes - (ending is _Ending.FLAG)
         if not (~has_length | ((lengths > 0) & (lengths <= longest))).all():
             raise errors.InputError("A block's length is not one that the encoder writes.")
         return np.where(has_length, lengths, full), starts + num_bits * has_length

@@ -72,20 +72,20 @@ class EqualText(block_stream.BlockStream):
         texts = [[next(windows) for _ in cut] for cut in parts]
         if any(cut != self._windows(b"".join(cut)) for cut in texts):
             raise errors.InputError(
-                f"Delimiters do not stand where windows of {self._block_bytes} bytes end."
+                f"Delimiters do not stand where windows of {self.block_bytes} bytes end."
             )
         return [b"".join(cut) for cut in texts]
 
     def _config(self) -> dict[str, Any]:
         return {
             "token_bits": self._token_bits,
-            "window_bytes": self._block_bytes,
+            "window_bytes": self.block_bytes,
             "delimiters": self._delimiters,
             **artefact.model_facts(self._model),
         }
 
     def _windows(self, text: bytes) -> list[bytes]:
-        size = self._block_bytes
+        size = self.block_bytes
         return [text[start : start + size] for start in range(0, len(text), size)]
 
     def _join(self, windows: Sequence[np.ndarray]) -> np.ndarray:

@@ -72,7 +72,7 @@ def test_every_single_byte_and_nothing(coders, form):
 
 @each_form
 def test_around_the_block(coders, form, text):
-    size = coders[form]._block_bytes
+    size = coders[form].block_bytes
     lengths = (size - 1, size, size + 1, 2 * size, 7 * size)
     check_comes_back(coders[form], [text[:length] for length in lengths])
 
@@ -125,9 +125,7 @@ def test_damaged_codes(coders, form, text):
         with contextlib.suppress(errors.InputError):
             assert coder.decode(damaged) != text[:50]
     # A whole block may be missing without a trace, anything less not.
-    cut_short = [
-        coder.encode(text[:length]).tolist() for length in range(0, 50, coder._block_bytes)
-    ]
+    cut_short = [coder.encode(text[:length]).tolist() for length in range(0, 50, coder.block_bytes)]
     for length in range(len(codes)):
         if codes[:length].tolist() not in cut_short:
             with pytest.raises(errors.InputError):
