@@ -33,8 +33,6 @@ ARGUMENTS = ("flops", "compression")
 
 # What every folder of a compressor has.
 _HEADER = artefact.HEADER_NAME
-# The paper counts FLOPs with its sizes' names, not with the parameters themselves (3.8).
-_NOMINAL_PARAMS = {"3m": 3e6, "25m": 25e6, "113m": 113e6, "403m": 403e6, "2b": 2e9}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -90,10 +88,10 @@ def run(values: flags.FlagValues, what: str) -> None:
 
 
 def _flops(values: flags.FlagValues) -> None:
-    """The paper's count needs a nominal size; that of sizes it does not name is exact."""
+    """The paper's count, and an exact one."""
     model = _model(values.size, values.vocab_size)
     m1 = _model("3m", vocab.NUM_BYTES + vocab.NUM_SPECIAL_IDS)
-    params = _NOMINAL_PARAMS.get(values.size, model.kernel_params())
+    params = flops.nominal_params(model.kernel_params())
     exact = flops.exact_flops_per_token(model, values.length).total / values.bytes_per_token
     exact_m1 = flops.exact_flops_per_token(m1, values.length).total if values.m1 else 0.0
     numbers = {

@@ -151,13 +151,21 @@ class Generator:
             keys = jax.vmap(jax.random.fold_in, (0, None))(keys_B, step)
             firsts = self._network.step(state, ids_B, self._masks(rows), keys, how)
 
-    def score(self, text: bytes) -> float:
-        """Nats that M2 pays for a text and its EOS, in contexts one after another.
+    def score(self, text: bytes, *, stride: int | None = None) -> float:
+        """Nats that M2 pays for a text and its EOS.
 
         Given its codes: what the text's other parses weigh is not counted (see `exact_bytes`).
+
+        Args:
+          text: any bytes.
+          stride: tokens that each context scores, its last ones; None: contexts one after another.
+
+        Raises:
+          InputError: the stride is no part of a context.
         """
         codes = self.compressor.encode(text)
-        return self._network.nats(np.append(codes + _FIRST_CODE, vocab.EOS_ID).astype(np.int32))
+        ids = np.append(codes + _FIRST_CODE, vocab.EOS_ID).astype(np.int32)
+        return self._network.nats(ids, stride)
 
     def byte_model(self) -> exact_bytes.ExactBytes:
         """M2 as a model of bytes, with exact probabilities: what can drive a coder.
