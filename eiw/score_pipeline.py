@@ -47,7 +47,7 @@ def exact(
     settings = contexts.Contexts(length, stride, batch_size())
     score = bits_per_byte.score(model, params, test, settings)
     if hosts.is_first():
-        document_scores.save(document_scores.path_of(scores, stride), score)
+        document_scores.save(scores, score)
     return score
 
 

@@ -169,7 +169,7 @@ def train(
         task_text.find(data.name), _COUNTED_BATCHES * run.batch_size, run.length, data.use_cached
     )
     if hosts.is_first():
-        document_scores.save(document_scores.path_of(folder / "scores", None), score)
+        document_scores.save(folder / "scores", score)
     return rows.Row(
         **pipeline.facts(result),
         **score_pipeline.row_fields(score),

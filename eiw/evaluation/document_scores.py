@@ -17,6 +17,7 @@ import numpy as np
 
 from eiw import atomic, errors
 
+_PLAIN = "plain.npz"
 _SLIDING = re.compile(r"stride_(\d+)\.npz")
 _ARRAYS = {"document_nats": np.float64, "document_tokens": np.int64, "document_bytes": np.int64}
 _FACTS = {"corpus_sha256": str, "length": int, "stride": int}
@@ -85,47 +86,49 @@ def ratio_standard_error(numerators: np.ndarray, denominators: np.ndarray) -> fl
     return math.sqrt(count / (count - 1) * float(np.square(residuals).sum())) / total
 
 
-def path_of(folder: str | os.PathLike, stride: int | None) -> pathlib.Path:
-    """The file in a folder of scores; a stride of None is that of contexts one after another."""
-    return pathlib.Path(folder) / ("plain.npz" if stride is None else f"stride_{stride}.npz")
-
-
-def strides_in(folder: str | os.PathLike) -> list[int]:
-    """Strides of the sliding scores that a folder holds, ascending; none if there is no folder."""
-    names = [path.name for path in pathlib.Path(folder).glob("stride_*.npz")]
-    return sorted(int(match[1]) for match in map(_SLIDING.fullmatch, names) if match)
-
-
-def save(path: str | os.PathLike, score: Score) -> None:
+def save(folder: str | os.PathLike, score: Score) -> pathlib.Path:
     """Writes a score, whole or not at all; the same score always makes the same bytes.
+
+    Returns:
+      The file, over an older one of the same stride.
 
     Raises:
       InputError: the folder cannot be written.
     """
+    name = _PLAIN if score.stride == score.length else f"stride_{score.stride}.npz"
+    path = pathlib.Path(folder) / name
     values = {name: np.asarray(getattr(score, name)) for name in (*_ARRAYS, *_FACTS)}
     with atomic.replace_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **values)
+    return path
 
 
-def load(path: str | os.PathLike) -> Score:
-    """What `save` wrote.
+def load(folder: str | os.PathLike) -> dict[int | None, Score]:
+    """All that `save` wrote into a folder, by stride: None first, for contexts one after another.
+
+    A folder that is not there holds no scores.
 
     Raises:
-      ArtefactError: there is no such file, or it is damaged.
+      ArtefactError: a file is damaged.
     """
-    path = pathlib.Path(path)
+    folder = pathlib.Path(folder)
+    sliding = [match for path in folder.glob("*.npz") if (match := _SLIDING.fullmatch(path.name))]
+    paths = {int(match[1]): folder / match[0] for match in sliding}
+    scores: dict[int | None, Score] = {}
+    if (folder / _PLAIN).exists():
+        scores[None] = _load(folder / _PLAIN)
+    return scores | {stride: _load(paths[stride]) for stride in sorted(paths)}
+
+
+def _load(path: pathlib.Path) -> Score:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as values:
             arrays = {name: values[name].astype(kind) for name, kind in _ARRAYS.items()}
             facts = {name: kind(values[name].item()) for name, kind in _FACTS.items()}
-    except FileNotFoundError as error:
-        raise errors.ArtefactError(
-            f"{path} is missing: `eiw evaluate bits` scores a run again and writes it."
-        ) from error
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise errors.ArtefactError(
-            f"{path} is damaged ({error}): `eiw evaluate bits` writes it again."
+            f"{path} is damaged ({error}): delete it; `eiw evaluate bits` writes it again."
         ) from error
     if len({array.shape for array in arrays.values()}) > 1 or arrays["document_nats"].ndim != 1:
-        raise errors.ArtefactError(f"{path} is damaged: its documents differ in number.")
+        raise errors.ArtefactError(f"{path} is damaged: delete it; its documents differ in number.")
     return Score(**arrays, **facts)

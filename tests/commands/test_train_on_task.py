@@ -104,7 +104,7 @@ def test_the_exact_score_is_of_whole_examples(online, examples):
     owners, rows_of_ids = zip(*contexts, strict=True)
     example_nats = np.bincount(owners, nats(online, rows_of_ids).sum(axis=1))
     num_bytes = [np.sum(ids != vocab.EOS_ID) for ids in examples]
-    found = document_scores.load(document_scores.path_of(online / row.document_scores, None))
+    found = document_scores.load(online / row.document_scores)[None]
     np.testing.assert_allclose(found.document_nats, example_nats, rtol=1e-5)
     assert found.document_bytes.tolist() == num_bytes
     assert found.document_tokens.tolist() == [len(ids) for ids in examples]

@@ -32,37 +32,37 @@ def test_standard_error_is_the_spread_of_repeated_draws():
 
 def test_what_is_saved_comes_back(tmp_path):
     score = make_score([0.1, 1e300], [3, 4], corpus_sha256="ab", length=8, stride=2)
-    path = document_scores.path_of(tmp_path / "scores", 2)
-    document_scores.save(path, score)
-    found = document_scores.load(path)
+    path = document_scores.save(tmp_path / "scores", score)
+    ((stride, found),) = document_scores.load(tmp_path / "scores").items()
+    assert stride == 2
     for field in dataclasses.fields(score):
         np.testing.assert_array_equal(getattr(found, field.name), getattr(score, field.name))
     assert found.document_nats.dtype == np.float64
     before = path.read_bytes()
-    document_scores.save(path, score)
+    document_scores.save(tmp_path / "scores", score)
     assert path.read_bytes() == before
-    assert [each.name for each in path.parent.iterdir()] == ["stride_2.npz"]
+    assert list(path.parent.iterdir()) == [path]
 
 
-def test_sliding_scores_are_found_by_their_stride(tmp_path):
-    assert document_scores.strides_in(tmp_path / "none") == []
-    for stride in (None, 32, 4):
-        document_scores.save(document_scores.path_of(tmp_path, stride), make_score([1.0], [1]))
+def test_scores_are_found_by_their_stride(tmp_path):
+    assert document_scores.load(tmp_path / "none") == {}
+    for stride in (32, 8, 4):
+        document_scores.save(tmp_path, make_score([1.0], [1], length=32, stride=stride))
     (tmp_path / "stride_x.npz").touch()
-    assert document_scores.strides_in(tmp_path) == [4, 32]
+    found = document_scores.load(tmp_path)
+    assert list(found) == [None, 4, 8]
+    assert [score.stride for score in found.values()] == [32, 4, 8]
 
 
-def test_missing_and_damaged_files_are_named(tmp_path):
-    path = document_scores.path_of(tmp_path, None)
-    with pytest.raises(errors.ArtefactError, match=r"plain.npz is missing.*evaluate bits"):
-        document_scores.load(path)
-    document_scores.save(path, make_score([1.0, 2.0], [1, 2]))
+def test_damaged_files_are_named(tmp_path):
+    path = document_scores.save(tmp_path, make_score([1.0, 2.0], [1, 2]))
+    assert path == tmp_path / "plain.npz"
     content = path.read_bytes()
     for damaged in (b"", content[:40], content[:-30], b"text", content.replace(b"nats", b"tans")):
         path.write_bytes(damaged)
-        with pytest.raises(errors.ArtefactError, match=r"plain.npz is damaged"):
-            document_scores.load(path)
+        with pytest.raises(errors.ArtefactError, match=r"plain.npz is damaged.*evaluate bits"):
+            document_scores.load(tmp_path)
     arrays = {"document_nats": np.ones(2), "document_tokens": np.ones(3), "document_bytes": 1}
     np.savez(path, **arrays, corpus_sha256="", length=1, stride=1)
-    with pytest.raises(errors.ArtefactError, match="differ in number"):
-        document_scores.load(path)
+    with pytest.raises(errors.ArtefactError, match=r"plain.npz is damaged: .*differ in number"):
+        document_scores.load(tmp_path)
