@@ -118,6 +118,7 @@ def train_m1(
 ) -> dict[str, Any]:
     """Trains M1 on bytes in `folder`, and exports it for `ByteLM.load`; `stride`: `train_m2`."""
     run = run.on(tokens.train.vocab_size)
+    contexts.Contexts(run.length, stride)  # Wrong ones are told now, not after the training.
     result = _train(folder, run, tokens)
     params = hosts.gather(result.state.params)
     exported = byte_lm.ByteLM(params, run.model)
@@ -137,6 +138,7 @@ def train_m2(
     With a `stride` they are also scored by contexts that slide by so many ids: `score_pipeline`.
     """
     run = run.on(tokens.train.vocab_size)
+    contexts.Contexts(run.length, stride)  # As in `train_m1`.
     return _outcome(folder, _train(folder, run, tokens), run, tokens, stride)
 
 

@@ -145,6 +145,8 @@ def _train_on_task(
     values: flags.FlagValues, settings: Settings, output: pathlib.Path, config: str
 ) -> rows.Row:
     run = settings.run
+    if settings.stride is not None:
+        raise errors.InputError("Sliding contexts are for token files: leave out Settings.stride.")
     # Compiled while TensorFlow is imported, for the vocabulary that gin says.
     prepared = pipeline.prepare(output, run)
     # These import TensorFlow: neither --help nor token files are to wait for it, or to need it.
