@@ -30,7 +30,8 @@ def bits(values: flags.FlagValues) -> None:
         raise errors.InputError("--stride has no meaning with --protocol=paper.")
     run_dir = pathlib.Path(values.run)
     model, params, step = checkpoint.load_model(run_dir)
-    data = run_record.data_of_run(run_dir, "compressor_fingerprint", "length", "batch_size")
+    batch = () if values.protocol == "exact" else ("batch_size",)
+    data = run_record.data_of_run(run_dir, "compressor_fingerprint", "length", *batch)
     numbers: dict[str, Any] = {"run": str(run_dir), "step": step, "length": data["length"]}
     with _open_tokens(values, run_dir, data) as (validation, test):
         if values.protocol != "paper":
@@ -153,14 +154,19 @@ def _scored_runs(folders: Sequence[str], stride: int | None) -> Iterator[compari
         if not found:
             raise errors.InputError(f"{folder}/results.jsonl has no row of an M2.")
         for row in found:
+            if not row.document_scores:
+                raise errors.ArtefactError(
+                    f"{folder}: the row of {row.method} names no documents' scores, an older eiw "
+                    "wrote it: train it again."
+                )
             scores = pathlib.Path(folder) / row.document_scores
-            by_stride = document_scores.load(scores) if row.document_scores else {}
+            by_stride = document_scores.load(scores)
             if stride not in by_stride:
                 wanted = "" if stride is None else f" of stride {stride}"
+                flag = "" if stride is None else f" --stride {stride}"
                 raise errors.ArtefactError(
-                    f"{folder} keeps no scores{wanted} of {row.method}'s documents: make them by "
-                    f"`eiw evaluate bits --run {scores.parent}"
-                    + ("`." if stride is None else f" --stride {stride}`.")
+                    f"{scores} holds no scores{wanted} of {row.method}: make them by "
+                    f"`eiw evaluate bits --run {scores.parent}{flag}`."
                 )
             # Runs are told apart by where they are; `eiw smoke` has no other names for them.
             yield dataclasses.replace(row, run=str(scores.parent)), by_stride[stride]

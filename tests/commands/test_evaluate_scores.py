@@ -153,7 +153,7 @@ def test_a_sweeps_rows_lie_beside_the_runs(capsys, runs):
         (["compare", "--runs=no/such"], "no/such/results.jsonl"),
         (
             ["compare", "--runs={bytes_0},{bytes_1}", "--stride=4"],
-            "no scores of stride 4 of bytes's documents: make them by `eiw evaluate bits --run",
+            "bytes_1/scores holds no scores of stride 4 of bytes: make them by `eiw evaluate bits",
         ),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
@@ -176,6 +176,15 @@ def test_different_documents_are_refused_by_name(capsys, runs):
     assert status == 1
     assert "bytes and tunstall_v300: These scores are of different documents" in err
     assert err.count("\n") == 1
+
+
+def test_rows_of_an_older_version_are_told(capsys, runs):
+    path = runs / "bytes_1" / "results.jsonl"
+    content = json.loads(path.read_text())
+    del content["document_scores"]
+    path.write_text(json.dumps(content) + "\n")
+    status, _, err = evaluate(capsys, "compare", "--runs", runs / "bytes_1")
+    assert status == 1 and "names no documents' scores" in err
 
 
 def test_runs_that_do_not_know_their_tokens_say_so(capsys, runs):
