@@ -1,6 +1,5 @@
 """Text from a trained M2: its codes, drawn one after another, back through its compressor."""
 
-import json
 import math
 import os
 import pathlib
@@ -13,7 +12,7 @@ import numpy as np
 from eiw import compressors, errors, vocab
 from eiw.inference import canonical, code_texts, decoding, exact_bytes, sampling
 from eiw.models import decoder
-from eiw.training import checkpoint
+from eiw.training import checkpoint, run_record
 
 _FIRST_CODE = vocab.NUM_SPECIAL_IDS
 _draw = jax.jit(sampling.draw, static_argnames="how")
@@ -89,7 +88,7 @@ class Generator:
         run_dir = pathlib.Path(run_dir)
         if not checkpoint.steps(run_dir):
             raise errors.ArtefactError(f"{run_dir} holds no checkpoint: train a model there first.")
-        data = _data_of_run(run_dir)
+        data = run_record.data_of_run(run_dir, "compressor", "compressor_fingerprint", "length")
         opened = compressors.load(compressor, allow_mismatch=allow_mismatch)
         expected = data["compressor_fingerprint"]
         if opened.fingerprint != expected:
@@ -320,16 +319,3 @@ class _Row:
         self._room -= len(piece)
         self.done = self.done or not self._room
         return piece
-
-
-def _data_of_run(run_dir: pathlib.Path) -> dict:
-    """What config.json says of the tokens that the run was trained on."""
-    path = run_dir / "config.json"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))["data"]
-        return {name: data[name] for name in ("compressor", "compressor_fingerprint", "length")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise errors.ArtefactError(
-            f"{path} does not say which compressor the model was trained on: run its training "
-            "again, which goes on from the last checkpoint and writes it."
-        ) from error

@@ -226,7 +226,7 @@ def test_a_folder_without_checkpoint_is_refused(tmp_path):
         generator.Generator.load(tmp_path, tmp_path)
     (tmp_path / "checkpoints" / "step_00000001").mkdir(parents=True)
     (tmp_path / "config.json").write_text(json.dumps({"model": {}}))
-    with pytest.raises(errors.ArtefactError, match="which compressor"):
+    with pytest.raises(errors.ArtefactError, match="does not say compressor"):
         generator.Generator.load(tmp_path, tmp_path)
 
 
