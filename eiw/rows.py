@@ -1,4 +1,5 @@
-"""`results.jsonl`: one line of JSON for every measured run. Reports and fits read nothing else.
+"""`results.jsonl`: one line of JSON for every measured run. Reports and fits read nothing else,
+but for the documents' scores that rows name.
 
 Lines are only ever added. Several processes may add to one file: each holds a lock while it
 writes, and cuts off what a killed writer left of its line, so that only the last line of a file

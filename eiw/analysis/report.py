@@ -216,10 +216,11 @@ _HOW_TO_READ = page.Section(
         ),
         (
             "FLOPs/byte",
-            "The paper's count for inference: 2 x parameters of attention and feed-forward over "
+            "The paper's count for inference: 2 x parameters of attention and feed-forward (its "
+            "own sizes as their names say: 25e6 of 25m) over "
             "bytes/token, plus M1's 2 x parameters where M1 must run to compress (“of it M1”). "
-            "A compiled dictionary runs no M1. “exact” counts every multiply-add, those of "
-            "embeddings, head and attention scores included.",
+            "A compiled dictionary runs no M1. “exact” counts every multiply-add, those of the "
+            "head and of attention scores included.",
         ),
         (
             "tokens, bytes, seconds",

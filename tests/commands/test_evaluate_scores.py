@@ -82,6 +82,14 @@ def test_training_keeps_both_scores_and_the_papers(trained):
     assert row.paper_bits_per_byte == pytest.approx(row.loss_nats / math.log(2), rel=0.05)
 
 
+def test_a_stride_beyond_the_context_is_told_before_training(capsys, trained, tmp_path):
+    tokens = f"--tokens={trained / 'tokens' / 'bytes'}"
+    arguments = ["train", tokens, f"--output={tmp_path}", *TINY, "--gin.train.Settings.stride=17"]
+    assert main.main(arguments) == 1
+    assert "stride is 17: give 1 to 16" in capsys.readouterr().err
+    assert not (tmp_path / "checkpoints").exists()
+
+
 def test_a_run_is_scored_again(capsys, runs):
     run = runs / "bytes_1"
     (row,) = rows.read_rows(run / "results.jsonl")

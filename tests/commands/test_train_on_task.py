@@ -151,6 +151,7 @@ def test_a_cached_task_gives_the_same_ratio_and_goes_on(capsys, tmp_path, online
         (("--tokens=x", f"--task={TASK}"), "Give either --tokens"),
         (("--tokens=x", "--use_cached"), "--use_cached has no meaning with --tokens"),
         ((f"--task={TASK}", "--export_m1=x"), "--export_m1 has no meaning with --task"),
+        ((f"--task={TASK}", "--gin.train.Settings.stride=4"), "for token files"),
         (("--task=text_byte",), "Did you mean text_bytes?"),
         (("--task=docs_bytes", "--use_cached"), "in none of the caches"),
         ((f"--task={TASK}", "--module_import=no_such"), "No module named 'no_such'"),
