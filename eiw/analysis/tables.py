@@ -1,8 +1,9 @@
 """The table of a report, as plain cells: markdown and HTML print the same ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eiw import rows as rows_lib
+from eiw.evaluation import document_scores
 
 NOT_MEASURED = "–"
 
@@ -47,12 +48,28 @@ def short_number(value: float, unit: str = "") -> str:
     return f"{_three_digits(value)} {unit}".rstrip()
 
 
-def table_cells(rows: Sequence[rows_lib.Row]) -> tuple[list[str], list[list[str]]]:
-    """Headers, and one list of cells for every row, both without any markup."""
+def table_cells(
+    rows: Sequence[rows_lib.Row],
+    scores: Mapping[rows_lib.Row, Mapping[int | None, document_scores.Score]] | None = None,
+) -> tuple[list[str], list[list[str]]]:
+    """Headers, and one list of cells for every row, both without any markup.
+
+    Args:
+      rows: to be shown.
+      scores: what was kept of their documents, by stride, where something was.
+    """
+    scores = scores or {}
+    strides = sorted({stride for kept in scores.values() for stride in kept if stride is not None})
+
+    def sliding(stride: int) -> Callable[[rows_lib.Row], str]:
+        return lambda row: bits_with_error(scores.get(row, {}).get(stride))
+
     columns: dict[str, Callable[[rows_lib.Row], str]] = {
         "method": lambda row: series_label(row, rows),
         "size": lambda row: row.size,
         "bits/byte": bits_with_error,
+        **{f"bits/byte, stride {stride}": sliding(stride) for stride in strides},
+        "paper's bits/byte": lambda row: _fixed(row.paper_bits_per_byte),
         "uniform bits/byte": lambda row: _fixed(row.uniform_bits_per_byte),
         "unigram bits/byte": lambda row: _fixed(row.unigram_bits_per_byte),
         "bytes/token": lambda row: f"{row.bytes_per_token:.2f}",
@@ -72,11 +89,13 @@ def table_cells(rows: Sequence[rows_lib.Row]) -> tuple[list[str], list[list[str]
     return list(columns), [[cell(row) for cell in columns.values()] for row in rows]
 
 
-def bits_with_error(row: rows_lib.Row) -> str:
-    """`2.104 ± 0.013`: bits/byte with its standard error, where that was measured."""
-    if row.standard_error is None:
-        return f"{row.bits_per_byte:.3f}"
-    return f"{row.bits_per_byte:.3f} ± {row.standard_error:.3f}"
+def bits_with_error(scored: rows_lib.Row | document_scores.Score | None) -> str:
+    """`2.104 ± 0.013`: bits/byte with its standard error, as far as they were measured."""
+    if scored is None:
+        return NOT_MEASURED
+    if scored.standard_error is None:
+        return f"{scored.bits_per_byte:.3f}"
+    return f"{scored.bits_per_byte:.3f} ± {scored.standard_error:.3f}"
 
 
 def _three_digits(value: float) -> str:

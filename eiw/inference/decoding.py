@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from eiw import vocab
-from eiw.inference import sampling
+from eiw.inference import contexts, sampling
 from eiw.models import decoder, kv_cache, layer_stacking
 
 
@@ -110,17 +110,11 @@ class Network:
             digest.update(jax.tree_util.keystr(path).encode() + np.asarray(leaf).tobytes())
         return digest.digest()
 
-    def nats(self, ids: np.ndarray) -> float:
-        """-log p of ids int[n], in contexts one after another, each with "begin" before it."""
-        total = 0.0
-        for start in range(0, len(ids), self.context):
-            part = ids[start : start + self.context]
-            targets_BT = np.full((1, self.context), vocab.PAD_ID, np.int32)
-            targets_BT[0, : len(part)] = part
-            inputs_BT = np.pad(targets_BT[:, :-1], ((0, 0), (1, 0)), constant_values=vocab.PAD_ID)
-            nats_BT = np.asarray(_nats(self._model, self._params, inputs_BT, targets_BT))
-            total += float(nats_BT[0, : len(part)].astype(np.float64).sum())
-        return total
+    def nats(self, ids: np.ndarray, stride: int | None = None) -> float:
+        """-log p of ids int[n], summed, in contexts as of `contexts.stream_nats`."""
+        settings = contexts.Contexts(self.context, stride)
+        parts = contexts.stream_nats(self._model, self._params, ids, settings)
+        return float(sum(part.sum() for part in parts))
 
 
 def power_of_two(number: int) -> int:
@@ -182,15 +176,6 @@ def _logits_at(
     x_BTD = model.apply({"params": params}, tokens_BT, tokens_BT, method="hidden")
     x_BD = jnp.take_along_axis(x_BTD, places_B[:, None, None], axis=1)[:, 0]
     return decoder.logits_of(x_BD, model.head_kernel(params), model.config)
-
-
-@functools.partial(jax.jit, static_argnames="model")
-def _nats(
-    model: decoder.Decoder, params: dict, inputs_BT: jax.Array, targets_BT: jax.Array
-) -> jax.Array:
-    logits_BTV = model.apply({"params": params}, inputs_BT, targets_BT)
-    picked_BT = jnp.take_along_axis(logits_BTV, targets_BT[..., None], axis=-1)[..., 0]
-    return jax.nn.logsumexp(logits_BTV, axis=-1) - picked_BT
 
 
 def _without_positions(cache: dict) -> dict:
