@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from eiw import pipeline, rows
+from eiw.data import crops
 from eiw.evaluation import baselines
 from eiw.models import flops
+from eiw.training import loop
 
+# What the paper fixes of M1 and of M2 beside their sizes: examples a step, their length, steps.
+_PAPER = ((128, 1024, 2_500_000), (256, 512, 200_000))
 # Of uniform bits/byte: a model that pays more has learned nothing.
 _COLLAPSED = 0.99
 
@@ -88,8 +92,20 @@ def model_fields(
         "exact_flops_per_byte": exact + compressor["m1_flops"],
         "seed": run.training.seed,
         "learning_rate": run.training.optimizer.learning_rate,
+        "settings": "paper" if _is_papers(run) else "own",
         "collapsed": paid_bits_per_byte > _COLLAPSED * uniform,
     }
+
+
+def _is_papers(run: pipeline.ModelRun) -> bool:
+    training = run.training
+    fixed = loop.TrainConfig(training.steps)
+    return (
+        (run.batch_size, run.length, training.steps) in _PAPER
+        and (training.optimizer, training.z_loss) == (fixed.optimizer, fixed.z_loss)
+        and run.crops == crops.Crops()
+        and run.model.dropout_rate == 0
+    )
 
 
 def _row(

@@ -79,6 +79,9 @@ class Row:
     """Seed of initialisation and of the order of the data."""
     learning_rate: float | None = None
     """The optimizer's; None where not recorded."""
+    settings: str = ""
+    """`paper` where batch, length, steps and optimizer are those that the paper fixes (3.2, 3.5),
+    else `own`; empty where not recorded."""
     document_scores: str = ""
     """Folder of the documents' scores, seen from that of this file; empty where not kept."""
     run: str = ""

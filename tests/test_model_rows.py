@@ -4,7 +4,7 @@ import pytest
 
 from eiw import model_rows, pipeline
 from eiw.models import config, flops
-from eiw.training import loop
+from eiw.training import loop, optimizer
 
 SIZES = {"3m": (256, 4, 3, 1024), "25m": (512, 8, 6, 2048)}
 
@@ -35,3 +35,20 @@ def test_rows_have_the_papers_figures():
     assert running["exact_flops_per_byte"] - compiled["exact_flops_per_byte"] == pytest.approx(
         m1_flops
     )
+
+
+@pytest.mark.parametrize(
+    ("steps", "changes", "settings"),
+    [
+        (200_000, {}, "paper"),
+        (200_000, {"optimizer": optimizer.Adafactor(learning_rate=0.5)}, "own"),
+        (200_000, {"optimizer": optimizer.AdamW()}, "own"),
+        (1_000, {}, "own"),
+    ],
+)
+def test_rows_say_whether_the_paper_fixed_their_settings(steps, changes, settings):
+    run = pipeline.ModelRun(make_config("25m"), loop.TrainConfig(steps, **changes), 256, 512)
+    compressor = {"window_bits": 0, "variant": "", "m1_fingerprint": "", "lossless": True}
+    compressor |= {"m1_params": 0, "m1_flops": 0.0}
+    found = model_rows.model_fields(run, compressor, 256, (10, 10), 1.2)
+    assert found["settings"] == settings

@@ -232,6 +232,12 @@ _HOW_TO_READ = page.Section(
             "Whether the codes give back any bytes by design, and how many held-out documents did "
             "not come back when tried.",
         ),
+        (
+            "settings",
+            "“paper”: batch, length, steps and optimizer are those that the paper fixes, alike for "
+            "every method. “tuned”: the best of several learning rates for this method and size; "
+            "choosing it by this very score flatters it a little. “own”: any others.",
+        ),
     ],
 )
 

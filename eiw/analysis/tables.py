@@ -12,7 +12,7 @@ def current_rows(rows: Sequence[rows_lib.Row]) -> list[rows_lib.Row]:
     """The newest row of each run, methods in the order of their first rows, small sizes first.
 
     A run that was resumed after its row was written appends that row again: two rows are of one
-    run if they agree in method, size, seed, steps and corpus.
+    run if they agree in method, size, learning rate, seed, steps and corpus.
     """
     newest = {
         (
@@ -21,6 +21,7 @@ def current_rows(rows: Sequence[rows_lib.Row]) -> list[rows_lib.Row]:
             row.variant,
             row.m1_fingerprint,
             row.size,
+            row.learning_rate,
             row.seed,
             row.steps,
             row.corpus_sha256,
@@ -30,7 +31,10 @@ def current_rows(rows: Sequence[rows_lib.Row]) -> list[rows_lib.Row]:
     order = list(dict.fromkeys((row.kind, row.method, row.variant) for row in rows))
     return sorted(
         newest.values(),
-        key=lambda row: (order.index((row.kind, row.method, row.variant)), row.params, row.seed),
+        key=lambda row: (
+            *(order.index((row.kind, row.method, row.variant)), row.params),
+            *(row.learning_rate or 0, row.seed),
+        ),
     )
 
 
@@ -83,7 +87,12 @@ def table_cells(
         "bytes seen": lambda row: short_number(row.bytes, "B"),
         "seconds": lambda row: f"{row.seconds:,.0f}",
         "lossless": _lossless,
+        "settings": lambda row: _settings(row, rows),
     }
+    if len({row.learning_rate for row in rows}) > 1:
+        columns["learning rate"] = lambda row: (
+            NOT_MEASURED if row.learning_rate is None else f"{row.learning_rate:g}"
+        )
     if len({row.seed for row in rows}) > 1:
         columns["seed"] = lambda row: str(row.seed)
     return list(columns), [[cell(row) for cell in columns.values()] for row in rows]
@@ -117,6 +126,19 @@ def _m1_part(row: rows_lib.Row) -> str:
         return "0"
     share = row.m1_flops_per_byte / row.flops_per_byte
     return f"{short_number(row.m1_flops_per_byte)} ({share:.0%})"
+
+
+def _settings(row: rows_lib.Row, rows: Sequence[rows_lib.Row]) -> str:
+    """Whether the paper fixed how it was trained, or it is the best that was tried."""
+
+    def subject(each: rows_lib.Row) -> tuple:
+        return each.method, each.variant, each.m1_fingerprint, each.size, each.corpus_sha256
+
+    tried = [other for other in rows if subject(other) == subject(row)]
+    rates = {other.learning_rate for other in tried}
+    if len(rates) > 1 and row.bits_per_byte == min(other.bits_per_byte for other in tried):
+        return f"tuned: best of {len(rates)} learning rates"
+    return row.settings or NOT_MEASURED
 
 
 def _lossless(row: rows_lib.Row) -> str:

@@ -85,7 +85,7 @@ def test_text_of_rows_is_no_markup(tmp_path, make_row):
     markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "<" not in markdown
     (line,) = [line for line in markdown.splitlines() if line.startswith("| &lt;img")]
-    assert line.replace("\\|", "").count("|") == 18
+    assert line.replace("\\|", "").count("|") == 19
 
 
 def test_a_report_replaces_an_older_one(tmp_path, make_row):
