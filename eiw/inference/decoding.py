@@ -27,7 +27,8 @@ class Rows:
     """Sequences that are being decoded.
 
     Attributes:
-      cache: the network's, without positions.
+      cache: the network's, without positions; of one row without the axis of rows, so that it
+        need not be copied (see `KVCache.append`).
       lengths_B: int32[B], tokens read, "begin" among them.
     """
 
@@ -80,8 +81,9 @@ class Network:
         self,
         rows: Rows,
         ids_B: np.ndarray,
-        allowed_BV: jax.Array,
+        allowed_BV: jax.Array | np.ndarray,
         keys_B: jax.Array,
+        number: int,
         how: sampling.Sampling,
     ) -> np.ndarray:
         """Reads an id a row and draws the next: int32[B].
@@ -91,10 +93,19 @@ class Network:
           ids_B: int32[B].
           allowed_BV: bool[B, V] or [1, V]: which ids may be drawn.
           keys_B: a random key for each row.
+          number: of this step; each draws by keys of its own, folded from these.
           how: the draw.
         """
         drawn_B, rows.cache = _step(
-            self._model, how, self._params, rows.cache, rows.lengths_B, ids_B, allowed_BV, keys_B
+            self._model,
+            how,
+            self._params,
+            rows.cache,
+            rows.lengths_B,
+            ids_B,
+            allowed_BV,
+            keys_B,
+            np.int32(number),
         )
         rows.lengths_B = rows.lengths_B + 1
         return np.asarray(drawn_B)
@@ -149,7 +160,7 @@ def _prefill(
     )
     x_BKD = jnp.take_along_axis(x_BTD, places_BK[..., None], axis=1)
     logits_BKV = decoder.logits_of(x_BKD, model.head_kernel(params), model.config)
-    return _without_positions(variables["cache"]), logits_BKV
+    return _carried(variables["cache"]), logits_BKV
 
 
 @functools.partial(jax.jit, static_argnames=("model", "how"), donate_argnames="cache")
@@ -162,7 +173,10 @@ def _step(
     ids_B: jax.Array,
     allowed_BV: jax.Array,
     keys_B: jax.Array,
+    number: jax.Array,
 ) -> tuple[jax.Array, dict]:
+    if len(ids_B) == 1:
+        cache = jax.tree.map(lambda leaf: leaf[None], cache)
     positions = {"cache_index": lengths_B}
     cache = {layer: {"attention": leaves | positions} for layer, leaves in cache.items()}
     ids_B1 = ids_B[:, None]
@@ -172,7 +186,8 @@ def _step(
     logits_BV = logits_B1V[:, 0]
     allowed_BV = jnp.broadcast_to(allowed_BV, logits_BV.shape)
     logits_BV = jnp.where(allowed_BV, logits_BV, -jnp.inf)
-    return sampling.draw(keys_B, logits_BV, how), _without_positions(variables["cache"])
+    keys_B = jax.vmap(jax.random.fold_in, (0, None))(keys_B, number)
+    return sampling.draw(keys_B, logits_BV, how), _carried(variables["cache"])
 
 
 @functools.partial(jax.jit, static_argnames="model")
@@ -193,9 +208,12 @@ def _nats(
     return jax.nn.logsumexp(logits_BTV, axis=-1) - picked_BT
 
 
-def _without_positions(cache: dict) -> dict:
-    """Keys and values by layer. Rows can so go back: what lies beyond a length is not read."""
-    return {
+def _carried(cache: dict) -> dict:
+    """Keys and values by layer: see `Rows`. What lies beyond a row's length is not read, so that
+    rows can go back."""
+    leaves = {
         layer: {name: tree["attention"][name] for name in kv_cache.SLOT_AXES}
         for layer, tree in cache.items()
     }
+    is_one = all(len(leaf) == 1 for leaf in jax.tree.leaves(leaves))
+    return jax.tree.map(lambda leaf: leaf[0], leaves) if is_one else leaves
