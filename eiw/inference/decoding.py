@@ -27,8 +27,8 @@ class Rows:
     """Sequences that are being decoded.
 
     Attributes:
-      cache: the network's, without positions; of one row without the axis of rows, so that it
-        need not be copied (see `KVCache.append`).
+      cache: the network's, without positions. Once a row has been decoded alone, without the axis
+        of rows, so that it need not be copied (see `KVCache.append`).
       lengths_B: int32[B], tokens read, "begin" among them.
     """
 
@@ -96,6 +96,8 @@ class Network:
           number: of this step; each draws by keys of its own, folded from these.
           how: the draw.
         """
+        if len(ids_B) == 1:
+            rows.cache = {layer: _alone(leaves) for layer, leaves in rows.cache.items()}
         drawn_B, rows.cache = _step(
             self._model,
             how,
@@ -160,7 +162,7 @@ def _prefill(
     )
     x_BKD = jnp.take_along_axis(x_BTD, places_BK[..., None], axis=1)
     logits_BKV = decoder.logits_of(x_BKD, model.head_kernel(params), model.config)
-    return _carried(variables["cache"]), logits_BKV
+    return _without_positions(variables["cache"]), logits_BKV
 
 
 @functools.partial(jax.jit, static_argnames=("model", "how"), donate_argnames="cache")
@@ -187,7 +189,10 @@ def _step(
     allowed_BV = jnp.broadcast_to(allowed_BV, logits_BV.shape)
     logits_BV = jnp.where(allowed_BV, logits_BV, -jnp.inf)
     keys_B = jax.vmap(jax.random.fold_in, (0, None))(keys_B, number)
-    return sampling.draw(keys_B, logits_BV, how), _carried(variables["cache"])
+    cache = _without_positions(variables["cache"])
+    if len(ids_B) == 1:
+        cache = jax.tree.map(lambda leaf: leaf[0], cache)
+    return sampling.draw(keys_B, logits_BV, how), cache
 
 
 @functools.partial(jax.jit, static_argnames="model")
@@ -208,12 +213,15 @@ def _nats(
     return jax.nn.logsumexp(logits_BTV, axis=-1) - picked_BT
 
 
-def _carried(cache: dict) -> dict:
-    """Keys and values by layer: see `Rows`. What lies beyond a row's length is not read, so that
-    rows can go back."""
-    leaves = {
+def _without_positions(cache: dict) -> dict:
+    """Keys and values by layer. Rows can so go back: what lies beyond a length is not read."""
+    return {
         layer: {name: tree["attention"][name] for name in kv_cache.SLOT_AXES}
         for layer, tree in cache.items()
     }
-    is_one = all(len(leaf) == 1 for leaf in jax.tree.leaves(leaves))
-    return jax.tree.map(lambda leaf: leaf[0], leaves) if is_one else leaves
+
+
+def _alone(leaves: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """A layer's leaves of one row, without the axis of rows."""
+    with_rows = 1 + max(kv_cache.SLOT_AXES.values())
+    return {name: leaf[0] if leaf.ndim == with_rows else leaf for name, leaf in leaves.items()}
