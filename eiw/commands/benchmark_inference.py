@@ -73,8 +73,9 @@ def run(values: flags.FlagValues) -> None:
     else:
         if values.plot is not None:
             raise errors.InputError("--plot needs --run: bits/byte come from trained models.")
+        wanted = _known(values.methods or ngram_methods.names(), ngram_methods.names(), "eiw")
         fit_on, text = _texts(values.text)
-        found = ngram_methods.fit(values.methods or ngram_methods.names(), fit_on)
+        found = ngram_methods.fit(wanted, fit_on)
     named = {name: _matching(run_rows, compressor) for name, compressor in found.items()}
     methods = [
         _method(name, compressor, named[name], text, values.m1_bytes)
@@ -156,9 +157,16 @@ def _compressors_of_run(
     names = sorted(path.name for path in (folder / "compressors").glob("*") if path.is_dir())
     if not names:
         raise errors.InputError(f"{folder}/compressors has no compressor: give a run's folder.")
+    wanted = _known(wanted or names, names, str(folder))
+    return {name: compressors.load(folder / "compressors" / name) for name in wanted}
+
+
+def _known(wanted: Sequence[str], names: Sequence[str], place: str) -> Sequence[str]:
     if unknown := sorted(set(wanted) - set(names)):
-        raise errors.InputError(f"{folder} has no {', '.join(unknown)}, but {', '.join(names)}.")
-    return {name: compressors.load(folder / "compressors" / name) for name in wanted or names}
+        raise errors.InputError(
+            f"--methods: {place} has no {', '.join(unknown)}, but {', '.join(names)}."
+        )
+    return wanted
 
 
 def _rows_of_run(folder: pathlib.Path) -> list[rows_lib.Row]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from eiw import errors, progress
+from eiw import progress
 from eiw.coding import byte_model
 from eiw.compressors import base, neural_ac, raw_bytes, sentence_piece, tunstall_fit
 from eiw.compressors import window_dictionary as windows
@@ -24,15 +24,7 @@ def fit(wanted: Sequence[str], documents: Sequence[bytes]) -> dict[str, base.Com
     Args:
       wanted: some of `names()`.
       documents: to fit on; a few megabytes do.
-
-    Raises:
-      InputError: another name.
     """
-    if unknown := [name for name in wanted if name not in _MAKERS]:
-        raise errors.InputError(
-            f"No method is called {', '.join(unknown)}: give some of {', '.join(_MAKERS)}, or the "
-            "folder of a run with others."
-        )
     model = byte_model.NgramByteModel.fit(documents, order=_ORDER)
     making = progress.track(wanted, "Fitting compressors", unit="method")
     return {name: _MAKERS[name](model, documents) for name in making}

@@ -69,6 +69,49 @@ def test_what_is_missing_is_said(capsys, run_folder, argv, says):
     assert says in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_inference(capsys, run_folder):
+    """Every method and key of the contract; without trained models there is no bits/byte."""
+    text = run_folder / "documents.jsonl"
+    lines = [json.dumps({"text": f"{number}: {TEXT}"}) for number in range(40)]
+    text.write_text("\n".join(lines))
+    result = benchmark(
+        capsys, "inference", f"--text={text}", "--size=tiny", "--methods=bytes,ac_v256",
+        "--batches=1,2", "--steps=4", "--rounds=1", "--length=32", "--prompt_bytes=12",
+    )  # fmt: skip
+    rows = {(row["method"], row["batch"]): row for row in result["rows"]}
+    assert set(rows) == {("bytes", 1), ("bytes", 2), ("ac_v256", 1), ("ac_v256", 2)}
+    positive = [
+        *("ms_per_step", "bytes_per_step", "bytes_per_s", "ms_per_byte", "detokenise_share"),
+        *("time_to_first_byte_ms", "weight_bytes_per_step", "predicted_bytes_per_s"),
+        *("of_prediction", "times_bytes", "of_memory_bandwidth"),
+    ]
+    for (method, _), row in rows.items():
+        assert all(row[key] > 0 for key in positive)
+        assert row["detokenise_share"] < 1
+        assert row["is_streamed"] == (method == "bytes")
+        assert row["bits_per_byte"] is None
+    assert rows["bytes", 1]["bytes_per_step"] == 1.0 == rows["bytes", 1]["of_prediction"]
+    assert result["memory_bytes_per_s"] > 0 < result["resident_bytes_per_s"]
+    # A tiny model, nothing compiled: no bar is for it.
+    assert result["bars"] == [] and result["plot"] is None
+
+
+@pytest.mark.parametrize(
+    "argv, says",
+    [
+        (["--methods=words"], "bytes, ac_v256"),
+        (["--batches=0"], "--batches=0"),
+        (["--plot=plot.png"], "--plot needs --run"),
+        (["--run={}"], "results.jsonl"),
+    ],
+)
+def test_what_inference_cannot_measure_is_said(capsys, run_folder, argv, says):
+    argv = [argument.replace("{}", str(run_folder)) for argument in argv]
+    argv = ["benchmark", "inference", f"--text={run_folder}/text.txt", *argv]
+    assert main.main(argv) == 1
+    assert says in capsys.readouterr().err.splitlines()[-1]
+
+
 @pytest.mark.slow
 def test_train_step(capsys):
     result = benchmark(
