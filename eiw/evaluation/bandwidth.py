@@ -4,6 +4,7 @@ import functools
 import math
 import statistics
 import time
+from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
@@ -29,18 +30,22 @@ class Bandwidth:
         for read in self._reads.values():
             jax.block_until_ready(read(self._buffer))
 
-    def measure(self, times: int) -> None:
-        """Reads so many times more."""
+    def measure(self, times: int) -> float:
+        """Reads so many times more; bytes/s of the faster of the two this time, by its median."""
         for name, read in self._reads.items():
             for _ in range(times):
                 started = time.perf_counter()
                 jax.block_until_ready(read(self._buffer))
                 self._seconds[name].append(time.perf_counter() - started)
+        return self._rate([seconds[-times:] for seconds in self._seconds.values()])
 
     @property
     def bytes_per_s(self) -> float:
-        """Of the faster of the two, by its median."""
-        return self._buffer.nbytes / min(map(statistics.median, self._seconds.values()))
+        """The same of all reads so far."""
+        return self._rate(self._seconds.values())
+
+    def _rate(self, seconds: Iterable[list[float]]) -> float:
+        return self._buffer.nbytes / min(map(statistics.median, seconds))
 
 
 @jax.jit

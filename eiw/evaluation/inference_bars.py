@@ -6,6 +6,7 @@ their vocabulary, and in the bytes of text that a step stands for.
 """
 
 import dataclasses
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,35 +47,40 @@ class Bar:
         return named | {side: self.limit, "is_met": self.is_met}
 
 
-def predicted_bytes_per_s(row: dict[str, Any], reference: dict[str, Any]) -> float:
-    """Bytes/s that `row` should have, were time in proportion to the weights that are read.
+def predicted_times(row: dict[str, Any], reference: dict[str, Any]) -> float:
+    """How many times the bytes/s of `reference` a row has, if time goes with the weights read.
 
-    Args:
-      row: "bytes_per_step", "weight_bytes_per_step" (M1's among them, where it runs).
-      reference: the same and "bytes_per_s": another method of the same size and batch.
+    Both have "bytes_per_step" and "weight_bytes_per_step" (M1's among them, where it runs).
     """
     text = row["bytes_per_step"] / reference["bytes_per_step"]
-    read = row["weight_bytes_per_step"] / reference["weight_bytes_per_step"]
-    return reference["bytes_per_s"] * text / read
+    return text * reference["weight_bytes_per_step"] / row["weight_bytes_per_step"]
 
 
-def compare(rows: Sequence[dict[str, Any]], memory_bytes_per_s: float) -> None:
+def compare(rows: Sequence[dict[str, Any]]) -> None:
     """Adds to each row how it stands beside the Bytes row of its size and batch, and to memory.
 
-    New keys: "predicted_bytes_per_s", "of_prediction" and "times_bytes" (None without a Bytes row);
-    "of_memory_bandwidth".
+    Ratios are those within a turn of all methods ("turns": what was measured in each), of which the
+    median counts, so that a machine that is busy for a while is so for both sides.
+
+    New keys: "times_bytes", "predicted_times_bytes" and "of_prediction", the former over the latter
+    (None without a Bytes row); "of_memory_bandwidth".
     """
     references = {(row["size"], row["batch"]): row for row in rows if row["method"] == REFERENCE}
     for row in rows:
-        row["of_memory_bandwidth"] = row["weight_bytes_per_s"] / memory_bytes_per_s
+        row["of_memory_bandwidth"] = statistics.median(
+            turn["weight_bytes_per_s"] / turn["memory_bytes_per_s"] for turn in row["turns"]
+        )
+        names = ("times_bytes", "predicted_times_bytes", "of_prediction")
         reference = references.get((row["size"], row["batch"]))
         if reference is None:
-            row |= {"predicted_bytes_per_s": None, "of_prediction": None, "times_bytes": None}
+            row |= dict.fromkeys(names)
             continue
-        predicted = predicted_bytes_per_s(row, reference)
-        row["predicted_bytes_per_s"] = predicted
-        row["of_prediction"] = row["bytes_per_s"] / predicted
-        row["times_bytes"] = row["bytes_per_s"] / reference["bytes_per_s"]
+        times = statistics.median(
+            ours["bytes_per_s"] / theirs["bytes_per_s"]
+            for ours, theirs in zip(row["turns"], reference["turns"], strict=True)
+        )
+        predicted = predicted_times(row, reference)
+        row |= dict(zip(names, (times, predicted, times / predicted), strict=True))
 
 
 def bars(rows: Sequence[dict[str, Any]], *, on_cpu: bool) -> list[Bar]:

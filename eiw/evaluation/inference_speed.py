@@ -12,6 +12,7 @@ are measured in turns, a few steps each, so that whatever else the machine does 
 """
 
 import dataclasses
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +27,8 @@ from eiw.evaluation import bandwidth, inference_bars, random_models
 from eiw.inference import code_texts, decoding, generator, sampling
 from eiw.models import config, decoder
 
-# One row, and with it the bandwidths, is measured so many times a round.
-_READS = 4
+# Bandwidths are measured by so many reads beside each turn, of memory and of what is resident.
+_READS, _RESIDENT_READS = 2, 8
 # Windows and dictionaries that need no M1 to decode.
 _COMPILED = ("window_dictionary", "tunstall")
 # Draws of EOS come before any byte; then another seed is tried.
@@ -97,8 +98,8 @@ def measure_inference(
       which is kept out of all these; "weight_bytes_per_step": all parameters but the embedding's
       table, of which only rows are read, and M1's once for each byte and text where decoding runs
       it; "cache_bytes_per_step", of all slots, filled or not;
-      "weight_bytes_per_s", of the decoder step alone and without M1's; and what
-      `inference_bars.compare` adds.
+      "weight_bytes_per_s", of the decoder step alone and without M1's; "turns", rates of each
+      round; and what `inference_bars.compare` adds.
 
     Raises:
       InputError: the text is too short.
@@ -108,10 +109,6 @@ def measure_inference(
     least = min(sizes, key=lambda size: size.kernel_params())
     smallest = random_models.weight_bytes(random_models.with_codes(least, vocab.NUM_BYTES))
     resident = bandwidth.Bandwidth(smallest)
-
-    def read() -> None:
-        memory.measure(1)
-        resident.measure(_READS)
 
     turns = len(sizes) * len(settings.batches) * len(methods)
     with progress.bar("Timing inference", total=turns * (settings.rounds + 1)) as bar:
@@ -125,11 +122,11 @@ def measure_inference(
                     bar.update(1)
                 for _ in range(settings.rounds):
                     for subject in subjects:
-                        subject.take_turn()
-                        read()
+                        subject.take_turn(memory.measure(_READS))
+                        resident.measure(_RESIDENT_READS)
                         bar.update(1)
                 rows += [subject.row() for subject in subjects]
-    inference_bars.compare(rows, memory.bytes_per_s)
+    inference_bars.compare(rows)
     bars = inference_bars.bars(rows, on_cpu=jax.default_backend() == "cpu")
     return {
         "context": settings.context,
@@ -183,43 +180,51 @@ class _Subject:
         self._number = 0
         self._seed = self._seed_with_bytes() if self._is_streamed else 0
         self._seconds: dict[str, list[float]] = {}
-        self.take_turn()
+        self._turns: list[dict[str, float]] = []
+        self._own_bytes = random_models.weight_bytes(model.config, batch)
+        self.take_turn(math.nan)
         # What a turn compiles or loads at its first time counts for nothing.
         self._warm_up_s = time.perf_counter() - started
-        self._seconds = {}
+        self._seconds, self._turns = {}, []
 
-    def take_turn(self) -> None:
-        """Prefills, generates, and begins a text anew."""
+    def take_turn(self, memory_bytes_per_s: float) -> None:
+        """Prefills, and generates texts from there; the bandwidth was measured just before."""
         self._time("prefill", self._prefill)
         if self._is_streamed:
             self._time("first_byte", self._to_first_byte)
-        streams = [
-            code_texts.CodeStream(self._method.compressor, self._model.texts) for _ in self._read
-        ]
-        detokenising = 0.0
+        compressor, texts = self._method.compressor, self._model.texts
+        streams = [code_texts.CodeStream(compressor, texts) for _ in self._prompts]
+        steps, detokenising = [], 0.0
         for codes_B in self._codes_BT.T:
-            ids_B = codes_B + np.int32(vocab.NUM_SPECIAL_IDS)
             self._number += 1
             began = time.perf_counter()
             self._network.step(
                 self._rows,
-                ids_B,
+                codes_B + np.int32(vocab.NUM_SPECIAL_IDS),
                 self._allowed_1V,
                 self._keys_B,
                 self._number,
                 self._settings.how,
             )
             stepped = time.perf_counter()
-            pieces = [stream.push(int(code)) for stream, code in zip(streams, codes_B, strict=True)]
+            for stream, code in zip(streams, codes_B, strict=True):
+                stream.push(int(code))
             detokenising += time.perf_counter() - stepped
-            self._seconds.setdefault("step", []).append(stepped - began)
-            del pieces
+            steps.append(stepped - began)
         began = time.perf_counter()
         for stream in streams:
             stream.finish()
         detokenising += time.perf_counter() - began
-        steps = self._codes_BT.shape[1]
-        self._seconds.setdefault("detokenise", []).append(detokenising / steps)
+        detokenising /= len(steps)
+        step = statistics.median(steps)
+        self._seconds.setdefault("step", []).extend(steps)
+        self._seconds.setdefault("detokenise", []).append(detokenising)
+        turn = {
+            "bytes_per_s": self._batch * self._method.bytes_per_step / (step + detokenising),
+            "weight_bytes_per_s": self._own_bytes / step,
+            "memory_bytes_per_s": memory_bytes_per_s,
+        }
+        self._turns.append(turn)
 
     def row(self) -> dict[str, Any]:
         """What was measured, as `measure_inference` says."""
@@ -227,7 +232,6 @@ class _Subject:
         method, compressor = self._method, self._method.compressor
         step, detokenise = seconds["step"], seconds["detokenise"]
         both = step + detokenise
-        own_bytes = random_models.weight_bytes(self._model.config, self._batch)
         m1_bytes = 4 * compressor.m1_params * method.bytes_per_step * self._batch
         prompt_bytes = self._batch * self._settings.prompt_bytes
         first_byte = seconds.get("first_byte", seconds["prefill"] + both * self._settings.steps)
@@ -249,9 +253,10 @@ class _Subject:
             "time_to_first_byte_ms": 1e3 * first_byte,
             "prefill_bytes_per_s": prompt_bytes / seconds["prefill"] if self._is_streamed else None,
             "warm_up_s": self._warm_up_s,
-            "weight_bytes_per_step": own_bytes + m1_bytes,
+            "weight_bytes_per_step": self._own_bytes + m1_bytes,
             "cache_bytes_per_step": sum(leaf.nbytes for leaf in jax.tree.leaves(self._rows.cache)),
-            "weight_bytes_per_s": own_bytes / step,
+            "weight_bytes_per_s": self._own_bytes / step,
+            "turns": self._turns,
             "bits_per_byte": method.bits_per_byte.get(self._model.config.size),
         }
 

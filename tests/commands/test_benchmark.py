@@ -82,7 +82,7 @@ def test_inference(capsys, run_folder):
     assert set(rows) == {("bytes", 1), ("bytes", 2), ("ac_v256", 1), ("ac_v256", 2)}
     positive = [
         *("ms_per_step", "bytes_per_step", "bytes_per_s", "ms_per_byte", "detokenise_share"),
-        *("time_to_first_byte_ms", "weight_bytes_per_step", "predicted_bytes_per_s"),
+        *("time_to_first_byte_ms", "weight_bytes_per_step", "predicted_times_bytes"),
         *("of_prediction", "times_bytes", "of_memory_bandwidth"),
     ]
     for (method, _), row in rows.items():
