@@ -211,12 +211,9 @@ def _method(
 def _plot(
     path: pathlib.Path, measured: Sequence[dict[str, Any]], named: dict[str, list[rows_lib.Row]]
 ) -> str | None:
-    """Draws the rows of trained models, at the smallest batch; None where there are none."""
-    batch = min(row["batch"] for row in measured)
+    """Draws the rows of trained models, one text at a time; None where there are none."""
     latencies = {
-        (row["method"], row["size"]): row["ms_per_byte"]
-        for row in measured
-        if row["batch"] == batch
+        (row["method"], row["size"]): row["ms_per_byte"] for row in measured if row["batch"] == 1
     }
     points = [
         (row, latencies[name, row.size])
