@@ -29,6 +29,8 @@ from eiw.models import config, decoder
 
 # Bandwidths are measured by so many reads beside each turn, of memory and of what is resident.
 _READS, _RESIDENT_READS = 2, 8
+# Prefills take the longest and vary the least: the first turns measure them.
+_PREFILL_TURNS = 3
 # Windows and dictionaries that need no M1 to decode.
 _COMPILED = ("window_dictionary", "tunstall")
 # Draws of EOS come before any byte; then another seed is tried.
@@ -188,10 +190,11 @@ class _Subject:
         self._seconds, self._turns = {}, []
 
     def take_turn(self, memory_bytes_per_s: float) -> None:
-        """Prefills, and generates texts from there; the bandwidth was measured just before."""
-        self._time("prefill", self._prefill)
-        if self._is_streamed:
-            self._time("first_byte", self._to_first_byte)
+        """Prefills at first, and generates on; the bandwidth was measured just before."""
+        if len(self._turns) < _PREFILL_TURNS:
+            self._time("prefill", self._prefill)
+            if self._is_streamed:
+                self._time("first_byte", self._to_first_byte)
         compressor, texts = self._method.compressor, self._model.texts
         streams = [code_texts.CodeStream(compressor, texts) for _ in self._prompts]
         steps, detokenising = [], 0.0
