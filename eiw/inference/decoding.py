@@ -27,7 +27,8 @@ class Rows:
     """Sequences that are being decoded.
 
     Attributes:
-      cache: the network's, without positions.
+      cache: the network's, without positions. Once a row has been decoded alone, without the axis
+        of rows, so that it need not be copied (see `KVCache.append`).
       lengths_B: int32[B], tokens read, "begin" among them.
     """
 
@@ -80,8 +81,9 @@ class Network:
         self,
         rows: Rows,
         ids_B: np.ndarray,
-        allowed_BV: jax.Array,
+        allowed_BV: jax.Array | np.ndarray,
         keys_B: jax.Array,
+        number: int,
         how: sampling.Sampling,
     ) -> np.ndarray:
         """Reads an id a row and draws the next: int32[B].
@@ -91,10 +93,21 @@ class Network:
           ids_B: int32[B].
           allowed_BV: bool[B, V] or [1, V]: which ids may be drawn.
           keys_B: a random key for each row.
+          number: of this step; each draws by keys of its own, folded from these.
           how: the draw.
         """
+        if len(ids_B) == 1:
+            rows.cache = {layer: _alone(leaves) for layer, leaves in rows.cache.items()}
         drawn_B, rows.cache = _step(
-            self._model, how, self._params, rows.cache, rows.lengths_B, ids_B, allowed_BV, keys_B
+            self._model,
+            how,
+            self._params,
+            rows.cache,
+            rows.lengths_B,
+            ids_B,
+            allowed_BV,
+            keys_B,
+            np.int32(number),
         )
         rows.lengths_B = rows.lengths_B + 1
         return np.asarray(drawn_B)
@@ -156,7 +169,10 @@ def _step(
     ids_B: jax.Array,
     allowed_BV: jax.Array,
     keys_B: jax.Array,
+    number: jax.Array,
 ) -> tuple[jax.Array, dict]:
+    if len(ids_B) == 1:
+        cache = jax.tree.map(lambda leaf: leaf[None], cache)
     positions = {"cache_index": lengths_B}
     cache = {layer: {"attention": leaves | positions} for layer, leaves in cache.items()}
     ids_B1 = ids_B[:, None]
@@ -166,7 +182,11 @@ def _step(
     logits_BV = logits_B1V[:, 0]
     allowed_BV = jnp.broadcast_to(allowed_BV, logits_BV.shape)
     logits_BV = jnp.where(allowed_BV, logits_BV, -jnp.inf)
-    return sampling.draw(keys_B, logits_BV, how), _without_positions(variables["cache"])
+    keys_B = jax.vmap(jax.random.fold_in, (0, None))(keys_B, number)
+    cache = _without_positions(variables["cache"])
+    if len(ids_B) == 1:
+        cache = jax.tree.map(lambda leaf: leaf[0], cache)
+    return sampling.draw(keys_B, logits_BV, how), cache
 
 
 @functools.partial(jax.jit, static_argnames="model")
@@ -184,3 +204,9 @@ def _without_positions(cache: dict) -> dict:
         layer: {name: tree["attention"][name] for name in kv_cache.SLOT_AXES}
         for layer, tree in cache.items()
     }
+
+
+def _alone(leaves: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """A layer's leaves of one row, without the axis of rows."""
+    with_rows = 1 + max(kv_cache.SLOT_AXES.values())
+    return {name: leaf[0] if leaf.ndim == with_rows else leaf for name, leaf in leaves.items()}

@@ -64,7 +64,7 @@ class Generator:
         allowed_C1 = np.ones(compressor.vocab_size + 1, bool)
         if self._parses is not None:
             allowed_C1 = self._parses.allowed(())
-        self._allowed_1V = self._on_ids(allowed_C1)[None]
+        self._allowed_1V = jnp.asarray(self._on_ids(allowed_C1)[None])
 
     @classmethod
     def load(
@@ -147,8 +147,7 @@ class Generator:
             if all(row.done for row in rows):
                 return
             step += 1
-            keys = jax.vmap(jax.random.fold_in, (0, None))(keys_B, step)
-            firsts = self._network.step(state, ids_B, self._masks(rows), keys, how)
+            firsts = self._network.step(state, ids_B, self._masks(rows), keys_B, step, how)
 
     def score(self, text: bytes, *, stride: int | None = None) -> float:
         """Nats that M2 pays for a text and its EOS.
