@@ -35,6 +35,9 @@ T5X = [
 ]
 # Who reads exported dictionaries. Writing them needs neither.
 EXPORT = ["pyrwkv-tokenizer", "transformers>=5"]
+# `eiw demo`: Flask takes requests apart; cheroot serves them in threads, as models take seconds,
+# with limits of size and time, and writes a line of a stream when it is there (waitress collects).
+DEMO = ["cheroot>=10", "flask>=3.1"]
 # Others to measure against: `eiw benchmark`.
 BENCH = [
     "constriction",  # entropy coders
@@ -45,7 +48,7 @@ BENCH = [
 # JAX for accelerators; launch/gpu.sh and launch/tpu_pod.sh install them.
 CUDA = ["jax[cuda12]>=0.10"]
 TPU = ["jax[tpu]>=0.10"]
-TEST = [*SEQIO, *EXPORT, "hypothesis", "pytest", "pytest-xdist", "ruff"]
+TEST = [*SEQIO, *EXPORT, *DEMO, "hypothesis", "pytest", "pytest-xdist", "ruff"]
 
 setuptools.setup(
     name="eiw",
@@ -58,12 +61,17 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     packages=[*setuptools.find_packages(include=["eiw", "eiw.*"]), "eiw.tasks", "eiw.gin"],
     package_dir={"eiw.tasks": "tasks", "eiw.gin": "gin"},
-    package_data={"eiw.gin": ["*.gin", "*/*.gin"], "eiw.analysis": ["*.csv"]},
+    package_data={
+        "eiw.gin": ["*.gin", "*/*.gin"],
+        "eiw.analysis": ["*.csv"],
+        "eiw.demo": ["static/*"],
+    },
     install_requires=BASE,
     extras_require={
         "beam": BEAM,
         "bench": BENCH,
         "cuda": CUDA,
+        "demo": DEMO,
         "export": EXPORT,
         "seqio": SEQIO,
         "t5x": T5X,

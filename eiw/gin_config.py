@@ -7,11 +7,12 @@ mentions gin. Files are found beside the package wherever `eiw` is called from.
 import difflib
 
 # gin-config 0.5 uses importlib.util without importing it.
-import importlib.util  # noqa: F401
+import importlib.util
 import logging
 import os
 import pathlib
 import re
+import tokenize
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -23,6 +24,16 @@ Built = TypeVar("Built")
 _PACKAGE = pathlib.Path(__file__).parent
 # `NAME = value` and `scope/module.NAME.parameter = value`, as gin prints them.
 _BINDING = re.compile(r"^([\w./]+) = ", re.MULTILINE)
+# What gin raises.
+_MISTAKES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    NameError,
+    ImportError,
+)
 
 
 def folder() -> pathlib.Path:
@@ -63,11 +74,19 @@ def build(
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        gin.parse_config_files_and_bindings(list(files), list(bindings))
+        gin.parse_config_files_and_bindings(list(files), [], finalize_config=False)
+        # Bindings know what the files import, and can so name what no file does. Dynamic
+        # registration must come first.
+        imports = {statement.format() for statement in gin.config._IMPORTS}
+        imports = sorted(imports, key=lambda line: (not line.startswith("from __gin__"), line))
+        gin.parse_config([*imports, *bindings])
+        gin.finalize()
         built = gin.get_configurable(factory)()
     except errors.InputError:
         raise
-    except (OSError, SyntaxError, ValueError, TypeError, AttributeError, ImportError) as error:
+    except tokenize.TokenError as error:
+        raise errors.InputError("gin: a bracket or a quote is never closed.") from error
+    except _MISTAKES as error:
         raise errors.InputError(_explain(error)) from error
     finally:
         logger.setLevel(level)
@@ -103,9 +122,18 @@ def _explain(error: Exception) -> str:
     ):
         wanted, names = missing.group(1), missing.group(2).replace("'", "").rstrip(". ")
         return f"gin: the files do not say {wanted}'s {names}: name the one that does too."
+    if missing := re.search(r"<module '([\w.]+)' from .*> has no attribute (\w+)", message):
+        module = importlib.import_module(missing.group(1))
+        return (
+            f"gin: {module.__name__} has no {missing.group(2)}."
+            f"{_suggestion(missing.group(2), set(vars(module)))}"
+        )
     name = re.search(r"(?:matching (?:reference )?'@?|parameter named ')([\w./]+)", message)
-    place = re.search(r"In (file|bindings string)[^\n]*line \d+", message)
+    # Not the line of a binding: it has none, and is named by what is wrong with it.
+    place = re.search(r"In file[^\n]*line \d+", message)
     first = message.partition("\n")[0].removesuffix(" in config string: ").rstrip(" .")
+    if isinstance(error, SyntaxError) and error.text:
+        first = re.sub(r"\. \(line \d+\)$", "", first) + f": {error.text.strip()}"
     known = _names(gin.config_str()) if name else set()
     # gin knows what is bound; a parameter is compared by its last part.
     if name and "parameter named" in message:

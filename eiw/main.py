@@ -20,9 +20,10 @@ COMMANDS = {
     "compile": "make a compressor, of any method, from a trained M1 and text",
     "compress": "text as token files of one compressor; SeqIO tasks as offline caches",
     "convert": "checkpoints between our trainer and T5X's",
-    "evaluate": "compression tables of compressors; FLOPs/byte of a size",
+    "evaluate": "bits/byte of trained models, and tests between them; compression; FLOPs/byte",
     "benchmark": "speed: tokenizers and coders beside others, windows under M1, a train step",
     "generate": "text from a trained M2, as it is decoded",
+    "demo": "a web page: windows of a text you type, and what the models go on with",
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130

@@ -8,23 +8,20 @@ import dataclasses
 import os
 import pathlib
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 
-from eiw import byte_lm, rows, vocab
+from eiw import byte_lm, score_pipeline, vocab
 from eiw.compressors import base
 from eiw.data import batches, corpus, token_files
 from eiw.data import crops as crops_lib
-from eiw.evaluation import baselines, bits_per_byte, compression
-from eiw.models import config, decoder, flops
+from eiw.evaluation import bits_per_byte, compression
+from eiw.inference import contexts
+from eiw.models import config, decoder
 from eiw.training import hosts, loop, programs
 
-# Contexts scored together; of no influence on the result.
-_SCORE_BATCH = 8
-# Of uniform bits/byte: a model that pays more has learned nothing.
-_COLLAPSED = 0.99
 # More than any code stands for on average; the writer stops at the tokens that were asked for.
 _MOST_BYTES_PER_TOKEN = 64
 
@@ -113,51 +110,36 @@ def open_tokens(folder: pathlib.Path, compressor: base.Compressor | None = None)
 
 
 def train_m1(
-    folder: pathlib.Path, run: ModelRun, tokens: Tokens, export_folder: pathlib.Path
+    folder: pathlib.Path,
+    run: ModelRun,
+    tokens: Tokens,
+    export_folder: pathlib.Path,
+    stride: int | None = None,
 ) -> dict[str, Any]:
-    """Trains M1 on bytes in `folder`, and exports it for `ByteLM.load`."""
+    """Trains M1 on bytes in `folder`, and exports it for `ByteLM.load`; `stride`: `train_m2`."""
     run = run.on(tokens.train.vocab_size)
+    contexts.Contexts(run.length, stride)  # Wrong ones are told now, not after the training.
     result = _train(folder, run, tokens)
     params = hosts.gather(result.state.params)
     exported = byte_lm.ByteLM(params, run.model)
     if hosts.is_first():
         byte_lm.export(params, run.model, export_folder)
-    return {"fingerprint": exported.fingerprint, **_outcome(result, run, tokens)}
+    return {
+        "fingerprint": exported.fingerprint,
+        **_outcome(folder, result, run, tokens, stride),
+    }
 
 
-def train_m2(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> dict[str, Any]:
-    """Trains M2 on codes in `folder`, and scores it on the held-out ones."""
-    run = run.on(tokens.train.vocab_size)
-    return _outcome(_train(folder, run, tokens), run, tokens)
+def train_m2(
+    folder: pathlib.Path, run: ModelRun, tokens: Tokens, stride: int | None = None
+) -> dict[str, Any]:
+    """Trains M2 on codes in `folder`, and scores it on the held-out ones.
 
-
-def m1_row(outcome: dict[str, Any], run: ModelRun, tokens: Tokens, name: str = "") -> rows.Row:
-    """The row of an M1: a byte model, scored like an M2 over bytes."""
-    row = _row(outcome, run, tokens, name, "m1", "Bytes")
-    return dataclasses.replace(row, m1_fingerprint=outcome["fingerprint"])
-
-
-def m2_row(
-    outcome: dict[str, Any],
-    run: ModelRun,
-    tokens: Tokens,
-    name: str = "",
-    *,
-    label: str | None = None,
-    lost_documents: int | None = None,
-) -> rows.Row:
-    """The row of an M2 over codes.
-
-    Args:
-      outcome: what `train_m2` returned.
-      run: how it was trained.
-      tokens: on what.
-      name: the run's folder.
-      label: what reports call the compressor; by default its name.
-      lost_documents: held-out ones that did not come back, where that is known.
+    With a `stride` they are also scored by contexts that slide by so many ids: `score_pipeline`.
     """
-    row = _row(outcome, run, tokens, name, "m2", label or tokens.train.compressor["name"])
-    return dataclasses.replace(row, lost_documents=lost_documents)
+    run = run.on(tokens.train.vocab_size)
+    contexts.Contexts(run.length, stride)  # As in `train_m1`.
+    return _outcome(folder, _train(folder, run, tokens), run, tokens, stride)
 
 
 def device_name() -> str:
@@ -232,11 +214,6 @@ def facts(result: loop.TrainResult) -> dict[str, Any]:
     }
 
 
-def score_batch() -> int:
-    """Contexts that are scored together."""
-    return _SCORE_BATCH * jax.device_count()
-
-
 def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainResult:
     prepared = prepare(folder, run)
     starts = run.crops.starts(tokens.train, run.length)
@@ -253,92 +230,42 @@ def _train(folder: pathlib.Path, run: ModelRun, tokens: Tokens) -> loop.TrainRes
         folder,
         run,
         source,
-        lambda params: _score(run, params, tokens.validation).bits_per_byte,
+        lambda params: (
+            bits_per_byte.score(
+                decoder.Decoder(run.model),
+                params,
+                tokens.validation,
+                contexts.Contexts(run.length, batch_size=score_pipeline.batch_size()),
+            ).bits_per_byte
+        ),
         prepared,
         {
             "compressor": tokens.train.compressor["name"],
             "compressor_fingerprint": tokens.train.fingerprint,
+            "tokens": os.path.relpath(tokens.train.folder.parent, folder),
             "tokens_sha256": tokens.train.sha256,
             "length": run.length,
+            "batch_size": run.batch_size,
         },
     )
 
 
-def _score(run: ModelRun, params: Any, held_out: token_files.TokenFile) -> bits_per_byte.Score:
-    model = decoder.Decoder(run.model)
-    return bits_per_byte.score(model, params, held_out, run.length, score_batch())
-
-
-def _outcome(result: loop.TrainResult, run: ModelRun, tokens: Tokens) -> dict[str, Any]:
-    """Those fields of a row that only this run knows, whenever the row is made."""
-    score = _score(run, result.state.params, tokens.test)
-    return {
-        **facts(result),
-        "loss_nats": score.nats / score.tokens,
-        "bits_per_byte": score.bits_per_byte,
-        "standard_error": score.standard_error,
-        "eval_bytes": score.bytes,
-        "eval_tokens": score.tokens,
-    }
-
-
-def model_fields(
+def _outcome(
+    folder: pathlib.Path,
+    result: loop.TrainResult,
     run: ModelRun,
-    compressor: Mapping[str, Any],
-    codes: int,
-    held_out: tuple[int, int],
-    paid_bits_per_byte: float,
+    tokens: Tokens,
+    stride: int | None,
 ) -> dict[str, Any]:
-    """Those fields of a row that follow from the network, the compressor and their ratio.
-
-    Args:
-      run: how the model was trained.
-      compressor: its attributes by name, see `token_files.TokenFile.compressor`.
-      codes: that it has.
-      held_out: tokens and bytes of the held-out text.
-      paid_bits_per_byte: what the model came to there.
-    """
-    uniform = baselines.uniform_bits_per_byte(codes, *held_out)
-    bytes_per_token = held_out[1] / held_out[0]
-    m1_flops = 2.0 * compressor["m1_params"]
-    paper = flops.paper_flops_per_byte(run.model.kernel_params(), bytes_per_token, m1=False)
-    exact = flops.exact_flops_per_token(run.model, run.length).total / bytes_per_token
-    return {
-        "window_bits": compressor["window_bits"],
-        "vocab_size": codes,
-        "variant": compressor["variant"],
-        "m1_fingerprint": compressor["m1_fingerprint"],
-        "lossless": compressor["lossless"],
-        "size": run.model.size,
-        "params": run.model.kernel_params(),
-        "bytes_per_token": bytes_per_token,
-        "uniform_bits_per_byte": uniform,
-        "flops_per_byte": paper + m1_flops,
-        "m1_flops_per_byte": m1_flops,
-        "exact_flops_per_byte": exact + compressor["m1_flops"],
-        "seed": run.training.seed,
-        "learning_rate": run.training.optimizer.learning_rate,
-        "collapsed": paid_bits_per_byte > _COLLAPSED * uniform,
-    }
-
-
-def _row(
-    outcome: dict[str, Any], run: ModelRun, tokens: Tokens, name: str, kind: str, method: str
-) -> rows.Row:
-    run = run.on(tokens.train.vocab_size)
-    train, test = tokens.train, tokens.test
-    codes = train.vocab_size
-    held_out = (test.num_tokens, test.total_bytes)
-    measured = {name: value for name, value in outcome.items() if name != "fingerprint"}
-    return rows.Row(
-        **measured,
-        **model_fields(run, train.compressor, codes, held_out, outcome["bits_per_byte"]),
-        kind=kind,
-        method=method,
-        bytes=round(outcome["tokens"] * train.total_bytes / train.num_tokens),
-        unigram_bits_per_byte=baselines.unigram_bits_per_byte(
-            train.ids, test.ids, codes, test.total_bytes
-        ),
-        run=name,
-        corpus_sha256=train.corpus_sha256,
+    """Those fields of a row that only this run knows, whenever the row is made."""
+    scores = score_pipeline.after_training(
+        folder,
+        decoder.Decoder(run.model),
+        result.state.params,
+        tokens.validation,
+        tokens.test,
+        run.length,
+        run.batch_size,
+        stride,
     )
+    return facts(result) | scores

@@ -1,4 +1,5 @@
-"""`results.jsonl`: one line of JSON for every measured run. Reports and fits read nothing else.
+"""`results.jsonl`: one line of JSON for every measured run. Reports and fits read nothing else,
+but for the documents' scores that rows name.
 
 Lines are only ever added. Several processes may add to one file: each holds a lock while it
 writes, and cuts off what a killed writer left of its line, so that only the last line of a file
@@ -50,15 +51,20 @@ class Row:
     bytes_per_token: float
     """Held-out bytes a token: text compression, and bytes a decoder step emits."""
     bits_per_byte: float
-    """Held-out bits a byte, EOS's included."""
+    """Held-out bits a byte, EOS's included: of whole documents (a task: of whole examples), in
+    contexts one after another."""
     standard_error: float | None = None
     """Standard error of `bits_per_byte` over held-out documents; None where not measured."""
+    paper_bits_per_byte: float | None = None
+    """By the paper's protocol (3.8, D.4): 20 batches of validation, EOS a byte; None where not
+    measured."""
     uniform_bits_per_byte: float | None = None
     """Bits a byte of a model for which all codes are alike; None where not measured."""
     unigram_bits_per_byte: float | None = None
     """Bits a byte of a model that knows the codes' frequencies only; None where not measured."""
     flops_per_byte: float
-    """The paper's count (3.8): 2 * params / bytes_per_token, M1's part included."""
+    """The paper's count (3.8): 2 * params / bytes_per_token, M1's part included. The paper's sizes
+    count as their names say: 25e6 of `25m`."""
     m1_flops_per_byte: float = 0.0
     """M1's part of `flops_per_byte`; 0 where M1 is not run to compress."""
     exact_flops_per_byte: float | None = None
@@ -73,6 +79,11 @@ class Row:
     """Seed of initialisation and of the order of the data."""
     learning_rate: float | None = None
     """The optimizer's; None where not recorded."""
+    settings: str = ""
+    """`paper` where batch, length, steps and optimizer are those that the paper fixes (3.2, 3.5),
+    else `own`; empty where not recorded."""
+    document_scores: str = ""
+    """Folder of the documents' scores, seen from that of this file; empty where not kept."""
     run: str = ""
     """Name of the run's folder; empty where it has no other name than its method."""
     collapsed: bool = False

@@ -1,15 +1,18 @@
-"""Training straight from a SeqIO task, and its score by the paper's protocol (3.8, D.4).
+"""Training straight from a SeqIO task, and its scores: by the paper's protocol, and exact.
 
-The score is of the first 20 batches of the task's validation split, unshuffled: examples as the
-model is trained on, each a context by itself, trimmed and padded to the run's length.
+The paper's (3.8, D.4) is of the first 20 batches of the task's validation split, unshuffled:
+examples as the model is trained on, each a context by itself, trimmed and padded to the run's
+length.
 
     bits/byte = nats / ids scored / ln 2 * (ids / bytes of the whole split)
 
 Trimmed codes cannot be decoded by every compressor, so no bytes are assigned to the ids that were
-scored: the ratio is that of the whole split, in whole examples, as in the paper. Its bytes are
-counted in the text from which the task cuts its examples, so that text has to be there even where
-the ids come from a cache. EOS ids are paid for and are in the ratio's ids; unlike the paper, EOS
-is not in its bytes.
+scored: the ratio is that of the whole split, in whole examples, and EOS is a byte, as in the paper.
+Its bytes are counted in the text from which the task cuts its examples, so that text has to be
+there even where the ids come from a cache.
+
+The exact score is of the split's first examples, whole: the same blocks of text for every method,
+each compressed and scored by itself, with EOS paid for but no byte.
 """
 
 import dataclasses
@@ -19,16 +22,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import numpy as np
 import seqio
 
-from eiw import compressors, errors, pipeline, rows
+from eiw import compressors, errors, model_rows, pipeline, rows, score_pipeline
 from eiw.data import crops, seqio_batches, task_text, token_files
-from eiw.evaluation import bits_per_byte
+from eiw.evaluation import baselines, bits_per_byte, document_scores
+from eiw.inference import contexts
 from eiw.models import decoder
-from eiw.training import programs
+from eiw.training import hosts, programs
 
-_BATCHES = 20
 _SPLIT = "validation"
+# Training batches whose codes are counted for the unigram.
+_COUNTED_BATCHES = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,19 +88,21 @@ def train(
     run: pipeline.ModelRun,
     data: TaskData,
     name: str = "",
+    eval_bytes: int = 1_000_000,
     prepared: programs.Programs | None = None,
 ) -> rows.Row:
     """Trains a model on a task in `folder`, scores it, and returns its row.
 
-    What only token files know is left out: the unigram's bits/byte and a standard error. The row's
-    bytes, of training and of the score, are its tokens times the validation split's ratio, and its
-    corpus is named by the sha256 of that split's text.
+    The row's ratio is that of the whole validation split, its bytes of training are its tokens
+    times that ratio, its unigram knows the codes of the first 100 batches, and its corpus is named
+    by the sha256 of that split's text.
 
     Args:
       folder: of the run.
       run: the model and how it is trained; its vocabulary becomes the compressor's.
       data: the task.
       name: the run's folder.
+      eval_bytes: text that is scored whole, at least.
       prepared: of `pipeline.prepare`; of another vocabulary than the compressor's it is left alone.
 
     Raises:
@@ -119,47 +127,62 @@ def train(
     @functools.cache
     def held_out() -> task_text.HeldOut:
         # At the first score: reading the split would keep the first step waiting.
-        examples = _BATCHES * run.batch_size
+        examples = score_pipeline.PAPER_BATCHES * run.batch_size
         return task_text.held_out(
             task_text.find(data.name), _SPLIT, examples, run.length, data.use_cached
         )
 
-    def score(params: Any) -> dict[str, float]:
-        nats, tokens = bits_per_byte.score_examples(
-            decoder.Decoder(run.model), params, held_out().targets_NT, pipeline.score_batch()
+    model = decoder.Decoder(run.model)
+
+    def by_paper(params: Any) -> float:
+        targets_NT = held_out().targets_NT
+        nats_N = bits_per_byte.score_examples(
+            model, params, targets_NT, score_pipeline.batch_size()
         )
-        return {
-            "loss_nats": nats / tokens,
-            "bits_per_byte": bits_per_byte.paper_bits_per_byte(
-                nats / tokens, held_out().bytes_per_token
-            ),
-            "eval_tokens": tokens,
-            "eval_bytes": round(tokens * held_out().bytes_per_token),
-        }
+        loss = float(nats_N.sum()) / np.count_nonzero(targets_NT)
+        return bits_per_byte.paper_bits_per_byte(loss, held_out().symbols_per_token)
 
     result = pipeline.train(
         folder,
         run,
         source,
-        lambda params: score(params)["bits_per_byte"],
+        by_paper,
         prepared,
         {
             "task": data.name,
             "compressor": data.compressor.name,
             "compressor_fingerprint": data.compressor.fingerprint,
             "length": run.length,
+            "batch_size": run.batch_size,
         },
     )
-    scored = score(result.state.params)
+    blocks, block_bytes = task_text.first_examples(task_text.find(data.name), _SPLIT, eval_bytes)
+    score = bits_per_byte.score_blocks(
+        model,
+        result.state.params,
+        blocks,
+        block_bytes,
+        contexts.Contexts(run.length, batch_size=score_pipeline.batch_size()),
+        held_out().text.sha256,
+    )
+    training_ids = task_text.training_ids(
+        task_text.find(data.name), _COUNTED_BATCHES * run.batch_size, run.length, data.use_cached
+    )
+    if hosts.is_first():
+        document_scores.save(folder / "scores", score)
     return rows.Row(
         **pipeline.facts(result),
-        **scored,
-        **pipeline.model_fields(
+        **score_pipeline.row_fields(score),
+        **model_rows.model_fields(
             run,
             token_files.compressor_facts(data.compressor),
             data.compressor.vocab_size,
             (held_out().tokens, held_out().text.bytes),
-            scored["bits_per_byte"],
+            score.bits_per_byte,
+        ),
+        paper_bits_per_byte=by_paper(result.state.params),
+        unigram_bits_per_byte=baselines.unigram_bits_per_byte(
+            training_ids, np.concatenate(blocks), data.compressor.vocab_size, score.bytes
         ),
         kind="m2",
         method=data.compressor.name,

@@ -38,10 +38,14 @@ def test_a_folder_with_a_files_first_name_is_no_package(gin_file, monkeypatch, t
     ("binding", "words"),
     [
         ("config.DecoderConfig.num_layer = 1", "num_layers"),
-        ("config.DecoderConfigg.num_layers = 1", "config.DecoderConfigg"),
+        ("config.DecoderConfigg.num_layers = 1", "no DecoderConfigg. Did you mean DecoderConfig"),
         ("config.DecoderConfig.num_layers = ", "parse"),
         ("config.DecoderConfig.num_layers = %LAYERS", "LAYERS"),
         ("LAYERS = 5", "nothing reads LAYERS"),
+        ("config.DecoderConfig.num_layers = (", "never closed"),
+        ("config.DecoderConfig.num_layers = 3 4", "Expected newline: config.D"),
+        ("foo.bar = 1", "'foo' was not provided"),
+        ("config.DecoderConfig.num_layers = @config.DecoderConfi()", "Did you mean DecoderConfig"),
         ("other/config.DecoderConfig.num_layers = 5", "nothing reads other/config.DecoderConfig"),
     ],
 )
@@ -56,16 +60,18 @@ def test_a_missing_file_is_named():
         gin_config.build(config.DecoderConfig, ["sizes/4m.gin"])
 
 
-def test_settings_of_an_optimizer_are_bound_by_name(tmp_path):
+@pytest.mark.parametrize("named_in_file", [True, False])
+def test_an_optimizer_and_its_settings_are_bound_by_name(tmp_path, named_in_file):
     path = tmp_path / "train.gin"
+    choice = "loop.TrainConfig.optimizer = @optimizer.AdamW()"
     path.write_text(
         "from __gin__ import dynamic_registration\n"
         "from eiw.training import loop\n"
         "from eiw.training import optimizer\n"
-        "loop.TrainConfig.steps = 1\n"
-        "loop.TrainConfig.optimizer = @optimizer.AdamW()\n"
+        "loop.TrainConfig.steps = 1\n" + (choice if named_in_file else "")
     )
+    bindings = [] if named_in_file else [choice]
     built, _ = gin_config.build(
-        loop.TrainConfig, [str(path)], ["optimizer.AdamW.learning_rate = 0.5"]
+        loop.TrainConfig, [str(path)], [*bindings, "optimizer.AdamW.learning_rate = 0.5"]
     )
     assert built.optimizer == optimizer.AdamW(learning_rate=0.5)

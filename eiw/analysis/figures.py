@@ -1,4 +1,5 @@
-"""Two figures from rows: bits/byte over FLOPs/byte and over bytes/step (the paper's Figs. 3, 4).
+"""Figures from rows: bits/byte over FLOPs/byte, over bytes/step (the paper's Figs. 3, 4), and over
+measured latency.
 
 Both have logarithmic axes and labels at the points instead of a legend. A method with one size is
 a point, one with several a line through them.
@@ -71,6 +72,22 @@ def steps_figure(rows: Sequence[rows_lib.Row], theme: Theme = LIGHT) -> bytes:
         "Bits/byte over bytes/step",
         "bytes that one decoder step emits",
         "↘ lower right is better",
+        _PLAIN,
+    )
+
+
+def latency_figure(
+    rows: Sequence[rows_lib.Row], ms_per_byte: Sequence[float], theme: Theme = LIGHT
+) -> bytes:
+    """Bits/byte over the milliseconds that each row's model takes to generate a byte, as a PNG."""
+    latencies = dict(zip(map(id, rows), ms_per_byte, strict=True))
+    return _draw(
+        rows,
+        theme,
+        lambda row: latencies[id(row)],
+        "Bits/byte over latency",
+        "ms a byte of generated text, one text at a time",
+        "↙ lower left is better",
         _PLAIN,
     )
 

@@ -1,24 +1,36 @@
-"""`report.md`, `report.html` and `figures/*.png`, made from rows and nothing else."""
+"""`report.md`, `report.html` and `figures/*.png`, made from rows and their documents' scores."""
 
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eiw import atomic, errors
 from eiw import rows as rows_lib
-from eiw.analysis import figures, page, tables
+from eiw.analysis import comparison, figures, page, tables
+from eiw.evaluation import document_scores
 
 _TITLE = "Language models over compressed text"
 
 
-def write_report(output_dir: str | os.PathLike, rows: Sequence[rows_lib.Row]) -> None:
+def write_report(
+    output_dir: str | os.PathLike,
+    rows: Sequence[rows_lib.Row],
+    run_dir: str | os.PathLike | None = None,
+) -> None:
     """Writes the report of `rows` into `output_dir`, over an older one.
 
     The table and the figures show rows of kind `m2`, those of kind `m1` are named in the text. Of
     rows that one run wrote twice, the newest counts (`tables.current_rows`).
 
+    Args:
+      output_dir: gets the report.
+      rows: what was measured.
+      run_dir: the folder of results.jsonl, from which rows name their documents' scores; default:
+        `output_dir`. Where there are none, nothing is said of what only they know.
+
     Raises:
       InputError: there is no row of kind `m2`, or the folder cannot be written.
+      ArtefactError: documents' scores are damaged.
     """
     current = tables.current_rows(rows)
     m1_rows = [row for row in current if row.kind == "m1"]
@@ -27,10 +39,15 @@ def write_report(output_dir: str | os.PathLike, rows: Sequence[rows_lib.Row]) ->
         raise errors.InputError("Nothing to report: no row of kind m2. Train an M2 first.")
     pictures = _pictures(m2_rows)
     lead = page.Section("In short", points=_findings(m2_rows))
-    sections = [_what_was_run(m1_rows, m2_rows), _HOW_TO_READ]
-    table = tables.table_cells(m2_rows)
-
     output_dir = pathlib.Path(output_dir)
+    scores = {
+        row: document_scores.load(pathlib.Path(run_dir or output_dir) / row.document_scores)
+        for row in m2_rows
+        if row.document_scores
+    }
+    sections = [*_against_bytes(m2_rows, scores), _what_was_run(m1_rows, m2_rows), _HOW_TO_READ]
+    table = tables.table_cells(m2_rows, scores)
+
     for picture in pictures:
         with atomic.replace_file(output_dir / "figures" / f"{picture.name}.png") as temporary:
             temporary.write_bytes(picture.light)
@@ -96,6 +113,42 @@ def _learned_nothing(row: rows_lib.Row) -> bool:
     return unigram is not None and row.bits_per_byte > 0.98 * unigram
 
 
+def _against_bytes(
+    rows: Sequence[rows_lib.Row],
+    scores: Mapping[rows_lib.Row, Mapping[int | None, document_scores.Score]],
+) -> list[page.Section]:
+    """Each method against M2 over bytes of its size, where both kept scores of their documents."""
+    runs = [(row, kept[None]) for row in rows if None in (kept := scores.get(row, {}))]
+    groups = comparison.group_runs(runs)
+    facts = []
+    for group in groups:
+        first = group.rows[0]
+        others = [each for each in groups if each.rows[0].size == first.size]
+        # `eiw smoke` and `eiw train` spell it differently.
+        base = next((each for each in others if each.rows[0].method.lower() == "bytes"), group)
+        if base is group:
+            continue
+        try:
+            pair = comparison.compare(group, base)
+        except errors.InputError as error:
+            facts.append((group.label, str(error)))
+            continue
+        words = f"{pair.by_documents}, by documents"
+        if pair.by_seeds is not None:
+            words += f"; {pair.by_seeds}, by seeds (Welch)"
+        facts.append((group.label, words))
+    if not facts:
+        return []
+    about = (
+        "Bits/byte of each method minus those of M2 over bytes, on the same documents: negative "
+        "where the method is better. ± is the standard error of the difference, over pairs of "
+        "scores of one document, and p the chance of so great a one if there were none (Student's "
+        "t). Each p is of one comparison, and says nothing about other seeds. `eiw evaluate "
+        "compare` has all other pairs."
+    )
+    return [page.Section("Against Bytes", paragraphs=[about], facts=facts)]
+
+
 def _what_was_run(m1_rows: Sequence[rows_lib.Row], m2_rows: Sequence[rows_lib.Row]) -> page.Section:
     def distinct(value_of: Callable[[rows_lib.Row], object]) -> str:
         return ", ".join(dict.fromkeys(str(value_of(row)) for row in m2_rows))
@@ -142,7 +195,14 @@ _HOW_TO_READ = page.Section(
             "bytes of the raw text without it: the one number that compares models over different "
             "codes. Lower is better. ± is one standard error over documents; all methods score the "
             "same documents, so their differences are surer than the two errors suggest. It says "
-            "nothing about another seed.",
+            "nothing about another seed. Contexts stand one after another, each begun with "
+            "nothing; with a stride they slide by so many tokens, and only those are scored.",
+        ),
+        (
+            "paper's bits/byte",
+            "By the paper's protocol: 20 batches of the validation split in the size of training, "
+            "whatever text they hold, nats a token over bytes a token of the whole split, where "
+            "an end of document is a byte. No standard error: documents play no part in it.",
         ),
         (
             "uniform, unigram",
@@ -156,10 +216,11 @@ _HOW_TO_READ = page.Section(
         ),
         (
             "FLOPs/byte",
-            "The paper's count for inference: 2 x parameters of attention and feed-forward over "
+            "The paper's count for inference: 2 x parameters of attention and feed-forward (its "
+            "own sizes as their names say: 25e6 of 25m) over "
             "bytes/token, plus M1's 2 x parameters where M1 must run to compress (“of it M1”). "
-            "A compiled dictionary runs no M1. “exact” counts every multiply-add, those of "
-            "embeddings, head and attention scores included.",
+            "A compiled dictionary runs no M1. “exact” counts every multiply-add, those of the "
+            "head and of attention scores included.",
         ),
         (
             "tokens, bytes, seconds",
@@ -170,6 +231,12 @@ _HOW_TO_READ = page.Section(
             "lossless",
             "Whether the codes give back any bytes by design, and how many held-out documents did "
             "not come back when tried.",
+        ),
+        (
+            "settings",
+            "“paper”: batch, length, steps and optimizer are those that the paper fixes, alike for "
+            "every method. “tuned”: the best of several learning rates for this method and size; "
+            "choosing it by this very score flatters it a little. “own”: any others.",
         ),
     ],
 )

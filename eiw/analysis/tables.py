@@ -1,8 +1,9 @@
 """The table of a report, as plain cells: markdown and HTML print the same ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eiw import rows as rows_lib
+from eiw.evaluation import document_scores
 
 NOT_MEASURED = "–"
 
@@ -11,7 +12,7 @@ def current_rows(rows: Sequence[rows_lib.Row]) -> list[rows_lib.Row]:
     """The newest row of each run, methods in the order of their first rows, small sizes first.
 
     A run that was resumed after its row was written appends that row again: two rows are of one
-    run if they agree in method, size, seed, steps and corpus.
+    run if they agree in method, size, learning rate, seed, steps and corpus.
     """
     newest = {
         (
@@ -20,6 +21,7 @@ def current_rows(rows: Sequence[rows_lib.Row]) -> list[rows_lib.Row]:
             row.variant,
             row.m1_fingerprint,
             row.size,
+            row.learning_rate,
             row.seed,
             row.steps,
             row.corpus_sha256,
@@ -29,7 +31,10 @@ def current_rows(rows: Sequence[rows_lib.Row]) -> list[rows_lib.Row]:
     order = list(dict.fromkeys((row.kind, row.method, row.variant) for row in rows))
     return sorted(
         newest.values(),
-        key=lambda row: (order.index((row.kind, row.method, row.variant)), row.params, row.seed),
+        key=lambda row: (
+            *(order.index((row.kind, row.method, row.variant)), row.params),
+            *(row.learning_rate or 0, row.seed),
+        ),
     )
 
 
@@ -47,12 +52,28 @@ def short_number(value: float, unit: str = "") -> str:
     return f"{_three_digits(value)} {unit}".rstrip()
 
 
-def table_cells(rows: Sequence[rows_lib.Row]) -> tuple[list[str], list[list[str]]]:
-    """Headers, and one list of cells for every row, both without any markup."""
+def table_cells(
+    rows: Sequence[rows_lib.Row],
+    scores: Mapping[rows_lib.Row, Mapping[int | None, document_scores.Score]] | None = None,
+) -> tuple[list[str], list[list[str]]]:
+    """Headers, and one list of cells for every row, both without any markup.
+
+    Args:
+      rows: to be shown.
+      scores: what was kept of their documents, by stride, where something was.
+    """
+    scores = scores or {}
+    strides = sorted({stride for kept in scores.values() for stride in kept if stride is not None})
+
+    def sliding(stride: int) -> Callable[[rows_lib.Row], str]:
+        return lambda row: bits_with_error(scores.get(row, {}).get(stride))
+
     columns: dict[str, Callable[[rows_lib.Row], str]] = {
         "method": lambda row: series_label(row, rows),
         "size": lambda row: row.size,
         "bits/byte": bits_with_error,
+        **{f"bits/byte, stride {stride}": sliding(stride) for stride in strides},
+        "paper's bits/byte": lambda row: _fixed(row.paper_bits_per_byte),
         "uniform bits/byte": lambda row: _fixed(row.uniform_bits_per_byte),
         "unigram bits/byte": lambda row: _fixed(row.unigram_bits_per_byte),
         "bytes/token": lambda row: f"{row.bytes_per_token:.2f}",
@@ -66,17 +87,24 @@ def table_cells(rows: Sequence[rows_lib.Row]) -> tuple[list[str], list[list[str]
         "bytes seen": lambda row: short_number(row.bytes, "B"),
         "seconds": lambda row: f"{row.seconds:,.0f}",
         "lossless": _lossless,
+        "settings": lambda row: _settings(row, rows),
     }
+    if len({row.learning_rate for row in rows}) > 1:
+        columns["learning rate"] = lambda row: (
+            NOT_MEASURED if row.learning_rate is None else f"{row.learning_rate:g}"
+        )
     if len({row.seed for row in rows}) > 1:
         columns["seed"] = lambda row: str(row.seed)
     return list(columns), [[cell(row) for cell in columns.values()] for row in rows]
 
 
-def bits_with_error(row: rows_lib.Row) -> str:
-    """`2.104 ± 0.013`: bits/byte with its standard error, where that was measured."""
-    if row.standard_error is None:
-        return f"{row.bits_per_byte:.3f}"
-    return f"{row.bits_per_byte:.3f} ± {row.standard_error:.3f}"
+def bits_with_error(scored: rows_lib.Row | document_scores.Score | None) -> str:
+    """`2.104 ± 0.013`: bits/byte with its standard error, as far as they were measured."""
+    if scored is None:
+        return NOT_MEASURED
+    if scored.standard_error is None:
+        return f"{scored.bits_per_byte:.3f}"
+    return f"{scored.bits_per_byte:.3f} ± {scored.standard_error:.3f}"
 
 
 def _three_digits(value: float) -> str:
@@ -98,6 +126,19 @@ def _m1_part(row: rows_lib.Row) -> str:
         return "0"
     share = row.m1_flops_per_byte / row.flops_per_byte
     return f"{short_number(row.m1_flops_per_byte)} ({share:.0%})"
+
+
+def _settings(row: rows_lib.Row, rows: Sequence[rows_lib.Row]) -> str:
+    """Whether the paper fixed how it was trained, or it is the best that was tried."""
+
+    def subject(each: rows_lib.Row) -> tuple:
+        return each.method, each.variant, each.m1_fingerprint, each.size, each.corpus_sha256
+
+    tried = [other for other in rows if subject(other) == subject(row)]
+    rates = {other.learning_rate for other in tried}
+    if len(rates) > 1 and row.bits_per_byte == min(other.bits_per_byte for other in tried):
+        return f"tuned: best of {len(rates)} learning rates"
+    return row.settings or NOT_MEASURED
 
 
 def _lossless(row: rows_lib.Row) -> str:

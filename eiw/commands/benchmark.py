@@ -6,6 +6,8 @@ coder        the arithmetic coder and ANS beside constriction's (the extra `benc
 windows      Equal-Info Windows under a running M1 (--m1), side by side and in a plain loop
 train-step   a train step of a size beside the machine's best matrix product, and with --t5x beside
              T5X's own step (a checkout on PYTHONPATH)
+inference    generation at equal parameters, method by method: latency and bytes/s beside the bytes
+             that a step reads; with --run also the plot of bits/byte over latency
 startup      from the start of `eiw train` to its first step, from token files and from SeqIO
 """
 
@@ -19,6 +21,7 @@ import numpy as np
 from absl import flags
 
 from eiw import compressors, errors, gin_config, progress
+from eiw.commands import benchmark_inference, tables
 from eiw.data import text_files
 from eiw.evaluation import (
     coder_speed,
@@ -33,7 +36,7 @@ from eiw.training import step_speed
 
 _RATES = ("name", "encode_mb_per_cpu_s", "decode_mb_per_cpu_s")
 
-ARGUMENTS = ("tokenizers", "coder", "windows", "train-step", "startup")
+ARGUMENTS = ("tokenizers", "coder", "windows", "train-step", "inference", "startup")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -41,7 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "text", None, "File or glob of text, as of `eiw compress`.", flag_values=values
     )
-    flags.DEFINE_string("run", None, "tokenizers: folder of a run.", flag_values=values)
+    flags.DEFINE_string("run", None, "tokenizers, inference: folder of a run.", flag_values=values)
     flags.DEFINE_list(
         "rivals",
         list(rival_tokenizers.names()),
@@ -69,13 +72,23 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "window_bits", 32, "windows: their width.", lower_bound=1, flag_values=values
     )
-    flags.DEFINE_string("size", "3m", "train-step: a file in gin/sizes.", flag_values=values)
+    flags.DEFINE_string(
+        "size",
+        None,
+        "train-step: a file in gin/sizes, by default 3m; inference: one or several, "
+        f"by default {benchmark_inference.SIZES}, or that of --run.",
+        flag_values=values,
+    )
     flags.DEFINE_integer(
         "vocab_size", 259, "train-step: ids, specials included.", lower_bound=4, flag_values=values
     )
     flags.DEFINE_integer("batch_size", 8, "train-step: rows.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer(
-        "length", 512, "train-step: tokens a row.", lower_bound=1, flag_values=values
+        "length",
+        512,
+        "train-step: tokens a row; inference: that M2 reads at most.",
+        lower_bound=1,
+        flag_values=values,
     )
     flags.DEFINE_enum(
         "dtype",
@@ -99,6 +112,7 @@ def define_flags(values: flags.FlagValues) -> None:
         lower_bound=1,
         flag_values=values,
     )
+    benchmark_inference.define_flags(values)
 
 
 def run(values: flags.FlagValues, what: str) -> None:
@@ -110,6 +124,7 @@ def run(values: flags.FlagValues, what: str) -> None:
         "coder": _coder,
         "windows": _windows,
         "train-step": _train_step,
+        "inference": benchmark_inference.run,
         "startup": _startup,
     }[what](values)
 
@@ -135,16 +150,18 @@ def _tokenizers(values: flags.FlagValues) -> None:
     slow_documents = _cut(documents, values.m1_bytes)
     rows += tokenizer_speed.measure(slow, slow_documents, 1) if slow else []
     threads = tokenizer_speed.measure_threads(fast, documents, values.rounds)
-    print(_table(_rounded(rows), (*_RATES, "bytes_per_token", "vocab_size", "lossless")))
+    print(
+        tables.table(tables.rounded(rows), (*_RATES, "bytes_per_token", "vocab_size", "lossless"))
+    )
     print("\nTimes as fast as others, encoding and decoding:")
-    print(_table(*_ratios(rows)))
+    print(tables.table(*_ratios(rows)))
     if slow:
         size = sum(map(len, slow_documents))
         print(f"{', '.join(one.name for one in slow)}: run M1; {size:,} bytes, one round.")
     if skipped:
         print(f"Not installed, and so skipped: {', '.join(skipped)} (pip install 'eiw[bench]').")
     print("\nTwo threads are faster than one by a factor of:")
-    print(_table(_rounded(threads), ("name", "encode_speedup", "decode_speedup")))
+    print(tables.table(tables.rounded(threads), ("name", "encode_speedup", "decode_speedup")))
     result = {
         "text_bytes": sum(map(len, documents)),
         "rows": rows,
@@ -176,7 +193,7 @@ def _coder(values: flags.FlagValues) -> None:
     rivals = rival_coders.constriction_coders(symbols)
     coders = [*coder_speed.our_coders(symbols), *rivals]
     rows = coder_speed.measure(coders, symbols, values.block_bytes, values.rounds)
-    print(_table(_rounded(rows), (*_RATES, "bits_per_symbol", "lossless")))
+    print(tables.table(tables.rounded(rows), (*_RATES, "bits_per_symbol", "lossless")))
     if not rivals:
         print("Not installed, and so skipped: constriction (pip install 'eiw[bench]').")
     print(json.dumps({"symbols": len(symbols), "block_bytes": values.block_bytes, "rows": rows}))
@@ -196,7 +213,7 @@ def _windows(values: flags.FlagValues) -> None:
 def _train_step(values: flags.FlagValues) -> None:
     model = gin_config.build(
         config.DecoderConfig,
-        [f"sizes/{values.size}.gin"],
+        [f"sizes/{values.size or '3m'}.gin"],
         [
             f"config.DecoderConfig.vocab_size = {values.vocab_size}",
             f"config.DecoderConfig.dtype = '{values.dtype}'",
@@ -274,23 +291,3 @@ def _cut(documents: Sequence[bytes], max_bytes: int) -> list[bytes]:
         cut.append(document[:max_bytes])
         max_bytes -= len(document)
     return cut
-
-
-def _rounded(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()}
-        for row in rows
-    ]
-
-
-def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    """Aligned columns: names to the left, numbers to the right."""
-    lines = [list(columns), *([str(row[column]) for column in columns] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if index else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )

@@ -91,9 +91,7 @@ def _check(
     for name in needed:
         if values[name].value is None:
             raise errors.InputError(f"--{chosen} needs --{name} too.")
-    for name in foreign:
-        if values[name].present:
-            raise errors.InputError(f"--{name} has no meaning with --{chosen}.")
+    task_flags.refuse(values, foreign, chosen)
 
 
 def _write_token_files(values: flags.FlagValues) -> None:

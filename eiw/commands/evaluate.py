@@ -1,10 +1,16 @@
 """eiw evaluate WHAT: numbers about models and compressors, as one JSON object on the last line.
 
+bits         bits/byte of a trained model, scored again from its checkpoint: of whole documents, in
+             contexts one after another or sliding ones (--stride), and by the paper's protocol
+compare      methods against each other on the same documents (paired), and between seeds (Welch's
+             t-test), from the documents' scores that training or `bits` kept
 flops        FLOPs/byte of a size at a compression ratio: the paper's count and an exact one
 compression  bytes/token, losses, and what models of no memory score, of the compressors of --run
              or --compressors on held-out text: the paper's Tables 1, 2, 3 and 12 beside its own
              figures; writes compression.md and compression.json
 
+    eiw evaluate bits --run runs/smoke/m2/bytes --stride 32
+    eiw evaluate compare --runs runs/smoke
     eiw evaluate flops --size=25m --bytes_per_token=5.31 --m1
     eiw evaluate compression --run runs/smoke
     eiw evaluate compression --compressors 'my/*' --text 'my/*.txt' --output my_tables
@@ -13,6 +19,7 @@ compression  bytes/token, losses, and what models of no memory score, of the com
 import contextlib
 import dataclasses
 import glob
+import importlib
 import json
 import pathlib
 import sys
@@ -29,12 +36,10 @@ from eiw.data import corpus, token_files
 from eiw.evaluation import compression
 from eiw.models import config, flops
 
-ARGUMENTS = ("flops", "compression")
+ARGUMENTS = ("bits", "compare", "flops", "compression")
 
 # What every folder of a compressor has.
 _HEADER = artefact.HEADER_NAME
-# The paper counts FLOPs with its sizes' names, not with the parameters themselves (3.8).
-_NOMINAL_PARAMS = {"3m": 3e6, "25m": 25e6, "113m": 113e6, "403m": 403e6, "2b": 2e9}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -55,7 +60,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "run",
         None,
-        "compression: folder of a run: its compressors, its corpus, its training tokens.",
+        "bits: folder of a trained model. compression: folder of a run: its compressors, its "
+        "corpus, its training tokens.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -67,7 +73,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "eval_bytes",
         200_000,
-        "compression: held-out text, in whole documents.",
+        "compression, bits with --compressor: held-out text, in whole documents.",
         lower_bound=1,
         flag_values=values,
     )
@@ -79,21 +85,57 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_string(
-        "output", None, "compression: folder of the tables; default: the run's.", flag_values=values
+        "output",
+        None,
+        "compression: folder of the tables; default: the run's. bits: folder of the documents' "
+        "scores; default: RUN/scores.",
+        flag_values=values,
+    )
+    flags.DEFINE_list("runs", None, "compare: folders that hold results.jsonl.", flag_values=values)
+    flags.DEFINE_integer(
+        "stride",
+        None,
+        "bits: let contexts slide by so many ids; compare: scores of such contexts. Default: "
+        "contexts one after another.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "protocol",
+        "both",
+        ["exact", "paper", "both"],
+        "bits: whole documents of the test split, or the paper's 20 batches of validation.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "tokens",
+        None,
+        "bits: folder that `eiw compress` wrote; default: the one that the run was trained on.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "compressor",
+        None,
+        "bits: folder of the run's compressor, to score --text or --corpus.",
+        flag_values=values,
     )
     text_flags.define(values)
 
 
 def run(values: flags.FlagValues, what: str) -> None:
     """Prints the numbers asked for."""
-    {"flops": _flops, "compression": _compression}[what](values)
+    jobs = {"flops": _flops, "compression": _compression}
+    if what not in jobs:
+        scores = importlib.import_module("eiw.commands.evaluate_scores")
+        jobs = {"bits": scores.bits, "compare": scores.compare}
+    jobs[what](values)
 
 
 def _flops(values: flags.FlagValues) -> None:
-    """The paper's count needs a nominal size; that of sizes it does not name is exact."""
+    """The paper's count, and an exact one."""
     model = _model(values.size, values.vocab_size)
     m1 = _model("3m", vocab.NUM_BYTES + vocab.NUM_SPECIAL_IDS)
-    params = _NOMINAL_PARAMS.get(values.size, model.kernel_params())
+    params = flops.nominal_params(model.kernel_params())
     exact = flops.exact_flops_per_token(model, values.length).total / values.bytes_per_token
     exact_m1 = flops.exact_flops_per_token(m1, values.length).total if values.m1 else 0.0
     numbers = {

@@ -1,4 +1,7 @@
-"""eiw report: report.md, report.html and figures from the results.jsonl of a run."""
+"""eiw report: report.md, report.html and figures from the results.jsonl of a run.
+
+Beside the rows it reads the scores of documents that they name.
+"""
 
 import pathlib
 
@@ -23,5 +26,5 @@ def run(values: flags.FlagValues) -> None:
     if not results:
         raise errors.InputError(f"{folder / 'results.jsonl'} holds no rows yet: run something.")
     output = pathlib.Path(values.output or folder)
-    report.write_report(output, results)
+    report.write_report(output, results, folder)
     print(f"Report: {output / 'report.md'}, {output / 'report.html'}, {output / 'figures'}")

@@ -18,7 +18,7 @@ from typing import Any
 
 from absl import flags
 
-from eiw import compressors, pipeline, recipes, rows, stages
+from eiw import compressors, model_rows, pipeline, recipes, rows, stages
 from eiw.analysis import report
 from eiw.commands import gin_flags
 from eiw.data import corpus, docstrings, text_files
@@ -33,6 +33,9 @@ class Settings:
     recipes: Sequence[recipes.Recipe]
     eval_bytes: int = 200_000
     """Held-out text that every method is scored on, in whole documents."""
+    stride: int | None = None
+    """Score them by contexts that slide by so many ids, too; `eiw evaluate bits` does that later,
+    without training."""
     packages: Sequence[str] = docstrings.PACKAGES
     """Packages whose documentation is the training text without --text."""
     validation_packages: Sequence[str] = docstrings.VALIDATION_PACKAGES
@@ -118,11 +121,16 @@ class _Methods:
         outcome = stages.run_stage(
             self._output / "m2" / recipe.name,
             f"Train M2 on {recipe.label}",
-            {"tokens": tokens.sha256, "run": _plain(run)},
-            lambda folder: pipeline.train_m2(folder, run, tokens),
+            self._inputs(tokens, run),
+            lambda folder: pipeline.train_m2(folder, run, tokens, self._settings.stride),
         )
-        row = pipeline.m2_row(
-            outcome, run, tokens, label=recipe.label, lost_documents=lost_documents
+        row = model_rows.m2_row(
+            outcome,
+            run,
+            tokens,
+            scores=f"m2/{recipe.name}/scores",
+            label=recipe.label,
+            lost_documents=lost_documents,
         )
         return self._keep(row)
 
@@ -131,10 +139,18 @@ class _Methods:
         outcome = stages.run_stage(
             self._output / "m1_training",
             "Train M1",
-            {"tokens": tokens.sha256, "run": _plain(run)},
-            lambda folder: pipeline.train_m1(folder, run, tokens, self._output / "m1"),
+            self._inputs(tokens, run),
+            lambda folder: pipeline.train_m1(
+                folder, run, tokens, self._output / "m1", self._settings.stride
+            ),
         )
-        return self._keep(pipeline.m1_row(outcome, run, tokens))
+        return self._keep(model_rows.m1_row(outcome, run, tokens, scores="m1_training/scores"))
+
+    def _inputs(self, tokens: pipeline.Tokens, run: pipeline.ModelRun) -> dict[str, Any]:
+        """What a stage that trains and scores depends on."""
+        stride = self._settings.stride
+        inputs = {"tokens": tokens.sha256, "run": _plain(run)}
+        return inputs if stride is None else inputs | {"stride": stride}
 
     def _compressor(self, recipe: recipes.Recipe) -> compressors.Compressor:
         folder = self._output / "compressors" / recipe.name
@@ -189,7 +205,7 @@ class _Methods:
 
 def _plain(run: pipeline.ModelRun) -> dict[str, Any]:
     """A run's settings as JSON: what a stage depends on."""
-    return json.loads(json.dumps(dataclasses.asdict(run), default=lambda value: value.__name__))
+    return json.loads(json.dumps(dataclasses.asdict(run)))
 
 
 def _say_where(output: pathlib.Path, results: Sequence[rows.Row]) -> None:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from absl import flags
 
 from eiw import errors, rows
+from eiw.commands import gin_flags
 from eiw.data import token_files
 
 # Added to a seed for each time that its run is made again.
@@ -57,12 +58,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "retries", 1, "New runs for one that collapses.", lower_bound=0, flag_values=values
     )
     flags.DEFINE_string("optimizer", "Adafactor", "Or AdamW.", flag_values=values)
-    flags.DEFINE_multi_string(
-        "gin_file", ["runs/train.gin"], "Of every run, beside its size.", flag_values=values
-    )
-    flags.DEFINE_multi_string(
-        "gin_bindings", [], "Of every run; also spelt --gin.NAME=VALUE.", flag_values=values
-    )
+    gin_flags.define(values, default_file="runs/train.gin")
     flags.DEFINE_boolean(
         "dry_run", False, "Print the commands that are still to run, and stop.", flag_values=values
     )
@@ -140,5 +136,6 @@ def _command(
         *("--tokens", str(one.tokens), "--output", str(output / one.name)),
         *("--results", str(results)),
         *(f"--gin_file={file}" for file in files),
+        f"--gin_search_paths={','.join(values.gin_search_paths)}",
         *(f"--gin.{binding}" for binding in bindings),
     ]

@@ -1,6 +1,7 @@
 """The flags of commands that use SeqIO tasks."""
 
 import importlib
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -18,6 +19,13 @@ def define(values: flags.FlagValues, condition: str) -> None:
     flags.DEFINE_string(
         "tfds_data_dir", None, f"With {condition}: where TFDS has its data.", flag_values=values
     )
+
+
+def refuse(values: flags.FlagValues, names: Sequence[str], given: str) -> None:
+    """Raises InputError if one of these flags was given, beside the flag `given`."""
+    for name in names:
+        if values[name].present:
+            raise errors.InputError(f"--{name} has no meaning with --{given}.")
 
 
 def register(values: flags.FlagValues) -> None:

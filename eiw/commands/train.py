@@ -8,8 +8,7 @@ An M1 is a decoder on the tokens of the compressor `bytes`; --export_m1 writes i
     eiw train --tokens my_bytes --output my_m1_run --export_m1 my_m1 \\
         --gin_file=runs/m1.gin --gin_file=sizes/3m.gin
 
-A task compresses as it goes, or reads its offline cache. It is scored by the paper's protocol: 20
-batches of its validation split.
+A task compresses as it goes, or reads its offline cache. It is scored on its validation split.
 
     eiw train --task text_equal_info_b16_v65k --output my_m2 \\
         --gin_file=runs/train.gin --gin_file=sizes/25m.gin
@@ -20,12 +19,14 @@ On several hosts the same line runs on each, with storage that all of them share
 """
 
 import dataclasses
+import gc
 import importlib
+import os
 import pathlib
 
 from absl import flags
 
-from eiw import errors, pipeline, rows, vocab
+from eiw import errors, model_rows, pipeline, rows, vocab
 from eiw.commands import gin_flags, task_flags
 from eiw.training import hosts
 
@@ -38,6 +39,10 @@ class Settings:
     """What gin decides about `eiw train`."""
 
     run: pipeline.ModelRun
+    stride: int | None = None
+    """Of token files: score the test documents by contexts that slide by so many ids, too."""
+    eval_bytes: int = 1_000_000
+    """Of a task: text of its validation split that is scored whole, at least."""
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -92,20 +97,22 @@ def run(values: flags.FlagValues) -> None:
     """Trains, scores on the test tokens, says how good it became."""
     if (values.tokens is None) == (values.task is None):
         raise errors.InputError("Give either --tokens, of token files, or --task, of SeqIO.")
-    for name in _TASK_FLAGS if values.task is None else ("export_m1",):
-        if values[name].present:
-            given = "--tokens" if values.task is None else "--task"
-            raise errors.InputError(f"--{name} has no meaning with {given}.")
+    if values.task is None:
+        task_flags.refuse(values, _TASK_FLAGS, "tokens")
+    else:
+        task_flags.refuse(values, ["export_m1"], "task")
     address = (values.coordinator, values.num_hosts, values.host)
     if values.distributed or any(part is not None for part in address):
         hosts.join(*address)
     settings, config = gin_flags.build(values, Settings)
     output = pathlib.Path(values.output)
     train = _train_on_tokens if values.task is None else _train_on_task
-    row = train(values, settings.run, output, config)
+    results = pathlib.Path(values.results or output / "results.jsonl")
+    row = train(values, settings, output, config)
     if not hosts.is_first():
         return
-    rows.append_row(values.results or output / "results.jsonl", row)
+    scores = os.path.relpath(output / "scores", results.parent)
+    rows.append_row(results, dataclasses.replace(row, document_scores=scores))
     print(
         f"{output}: {row.steps:,} steps, {row.bits_per_byte:.4f} bits/byte "
         f"on {row.eval_bytes:,} held-out bytes"
@@ -117,8 +124,9 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _train_on_tokens(
-    values: flags.FlagValues, run: pipeline.ModelRun, output: pathlib.Path, config: str
+    values: flags.FlagValues, settings: Settings, output: pathlib.Path, config: str
 ) -> rows.Row:
+    run, stride = settings.run, settings.stride
     folder = pathlib.Path(values.tokens)
     tokens = pipeline.open_tokens(folder)
     if values.export_m1 is not None and tokens.train.vocab_size != vocab.NUM_BYTES:
@@ -128,25 +136,32 @@ def _train_on_tokens(
         )
     _save_config(output, config)
     if values.export_m1 is None:
-        outcome = pipeline.train_m2(output, run, tokens)
-        return pipeline.m2_row(outcome, run, tokens, output.name)
-    outcome = pipeline.train_m1(output, run, tokens, pathlib.Path(values.export_m1))
-    return pipeline.m1_row(outcome, run, tokens, output.name)
+        outcome = pipeline.train_m2(output, run, tokens, stride)
+        return model_rows.m2_row(outcome, run, tokens, output.name)
+    outcome = pipeline.train_m1(output, run, tokens, pathlib.Path(values.export_m1), stride)
+    return model_rows.m1_row(outcome, run, tokens, output.name)
 
 
 def _train_on_task(
-    values: flags.FlagValues, run: pipeline.ModelRun, output: pathlib.Path, config: str
+    values: flags.FlagValues, settings: Settings, output: pathlib.Path, config: str
 ) -> rows.Row:
+    run = settings.run
+    if settings.stride is not None:
+        raise errors.InputError("Sliding contexts are for token files: leave out Settings.stride.")
     # Compiled while TensorFlow is imported, for the vocabulary that gin says.
     prepared = pipeline.prepare(output, run)
+    # A million objects come, and stay: no need to look for garbage among them, now or later.
+    gc.disable()
     # These import TensorFlow: neither --help nor token files are to wait for it, or to need it.
     task_pipeline = importlib.import_module("eiw.task_pipeline")
     task_flags.register(values)
+    gc.freeze()
+    gc.enable()
     data = task_pipeline.open_task(
         values.task, values.use_cached, values.cache_dirs, values.tfds_data_dir
     )
     _save_config(output, config)
-    return task_pipeline.train(output, run, data, output.name, prepared)
+    return task_pipeline.train(output, run, data, output.name, settings.eval_bytes, prepared)
 
 
 def _save_config(output: pathlib.Path, config: str) -> None:

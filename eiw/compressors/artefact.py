@@ -11,7 +11,7 @@ from eiw.coding import array_folder, byte_model
 
 HEADER_NAME = "compressor.json"
 FORMAT_VERSION = 1
-_BYTE_MODEL = "byte_model"
+BYTE_MODEL = "byte_model"
 _TRIE = "trie"
 _TRIE_HEADER = "trie.json"
 
@@ -49,8 +49,8 @@ def write_artefact(
     with atomic.replace_folder(folder) as temporary:
         array_folder.write_contents(temporary, HEADER_NAME, contents)
         if model is not None:
-            (temporary / _BYTE_MODEL).mkdir()
-            model.save(temporary / _BYTE_MODEL)
+            (temporary / BYTE_MODEL).mkdir()
+            model.save(temporary / BYTE_MODEL)
         if trie is not None:
             (temporary / _TRIE).mkdir()
             found = artefact_contents(_TRIE, {"compressor": contents.fingerprint}, trie)
@@ -98,7 +98,7 @@ def read_byte_model(
     Raises:
       ArtefactError: it is missing, damaged, or a mismatch that is not allowed.
     """
-    path = pathlib.Path(folder) / _BYTE_MODEL
+    path = pathlib.Path(folder) / BYTE_MODEL
     model = byte_model.load_byte_model(path)
     facts = model_facts(model)
     expected = config["m1_fingerprint"]

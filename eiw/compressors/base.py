@@ -12,8 +12,9 @@ from eiw.coding import byte_model
 
 # Bytes to encode at a time: enough texts that few are left over when several are encoded in turns.
 ENCODE_GROUP = 1 << 20
-# Codes to decode at a time: they and their texts stay in cache.
-DECODE_GROUP = 1 << 17
+# Codes to decode at a time: as many as stay in cache with their texts, so that threads take turns
+# with the GIL seldom.
+DECODE_GROUP = 1 << 18
 
 
 class Compressor(abc.ABC):
@@ -122,22 +123,6 @@ def checked_codes(codes: np.ndarray, vocab_size: int) -> np.ndarray:
             f"{codes.max()}. Were the special ids taken off?"
         )
     return codes.astype(np.int32, copy=False)
-
-
-def joined_codes(codes: Sequence[np.ndarray], vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lists of codes one after another, int32[n], and where each begins, and n, int64[m + 1].
-
-    Raises:
-      InputError: as `checked_codes` does.
-    """
-    lists = [np.asarray(one) for one in codes]
-    starts = np.zeros(len(lists) + 1, np.int64)
-    np.cumsum([one.size for one in lists], out=starts[1:])
-    if all(one.dtype == np.int32 and one.ndim == 1 for one in lists):
-        # Checked together: lists are short, and each check of one takes microseconds.
-        return checked_codes(np.concatenate([np.zeros(0, np.int32), *lists]), vocab_size), starts
-    lists = [checked_codes(one, vocab_size) for one in lists]
-    return np.concatenate([np.zeros(0, np.int32), *lists]), starts
 
 
 def in_groups(items: Sequence, work: Callable[[Sequence], list], group_size: int) -> list:

@@ -147,7 +147,7 @@ class SentencePiece(base.Compressor):
 
     def decode_batch(self, codes: Sequence[np.ndarray]) -> list[bytes]:
         if self._table is not None:
-            return self._table.decode(*base.joined_codes(codes, self.vocab_size))
+            return self._table.decode(*text_table.joined_codes(codes, self.vocab_size))
         checked = [base.checked_codes(one, self.vocab_size) for one in codes]
         return [self._processor.decode(one.tolist()).encode() for one in checked]
 

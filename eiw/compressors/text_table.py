@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eiw.coding import jit
+from eiw.compressors import base
 
 # A short text lies in a slot of two words, its length in the last byte of them. Both are copied
 # whatever the length, which is faster than a loop, and what is too much is written over.
@@ -65,6 +66,34 @@ class TextTable:
         _copy_texts(entries, starts, *tables, out, bounds)
         view = memoryview(out)
         return [bytes(view[a:b]) for a, b in itertools.pairwise(bounds.tolist())]
+
+
+def joined_codes(codes: Sequence[np.ndarray], vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of codes one after another, int32[n], and where each begins, and n, int64[m + 1].
+
+    Raises:
+      InputError: as `checked_codes` does.
+    """
+    lists = [np.asarray(one) for one in codes]
+    if not all(one.dtype == np.int32 and one.ndim == 1 for one in lists):
+        lists = [base.checked_codes(one, vocab_size) for one in lists]
+    starts = np.zeros(len(lists) + 1, np.int64)
+    starts[1:] = list(itertools.accumulate(map(len, lists)))
+    # Not np.concatenate: it gives the GIL away for each list, and several threads would spend their
+    # time on handing it to one another.
+    joined = np.frombuffer(b"".join(map(np.ascontiguousarray, lists)), np.int32)
+    if not _all_below(joined, vocab_size):
+        base.checked_codes(joined, vocab_size)
+    return joined, starts
+
+
+@jit.jit
+def _all_below(codes, vocab_size):
+    highest = np.uint32(0)
+    for index in range(len(codes)):
+        # As unsigned, a negative number is higher than any code.
+        highest = max(highest, np.uint32(codes[index]))
+    return highest < vocab_size
 
 
 @jit.jit

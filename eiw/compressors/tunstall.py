@@ -88,7 +88,7 @@ class Tunstall(base.Compressor):
         return [codes[first:end] for first, end in itertools.pairwise(code_starts.tolist())]
 
     def _decode_group(self, codes: Sequence[np.ndarray]) -> list[bytes]:
-        return self._table.decode(*base.joined_codes(codes, self.vocab_size))
+        return self._table.decode(*text_table.joined_codes(codes, self.vocab_size))
 
     def save(self, folder: pathlib.Path) -> None:
         artefact.write_artefact(folder, self._contents)

@@ -171,7 +171,7 @@ class WindowDictionary(base.Compressor):
         return (codes[:, None] >> shifts[None] & (1 << bits) - 1).reshape(-1)
 
     def _decode_group(self, codes: Sequence[np.ndarray]) -> list[bytes]:
-        tokens, starts = base.joined_codes(codes, self.vocab_size)
+        tokens, starts = text_table.joined_codes(codes, self.vocab_size)
         per_window = self._tokens_per_window
         cut_short = np.diff(starts) % per_window != 0
         if cut_short.any():

@@ -1,6 +1,7 @@
 """Batches for the trainer straight from a SeqIO task, compressed on the fly or cached."""
 
 from collections.abc import Iterator
+from concurrent import futures
 
 import numpy as np
 import seqio
@@ -49,6 +50,7 @@ class SeqioSource:
         self._data = {"task": task, "split": split, "length": length, "seed": seed}
         self._batch_size, self._host, self._num_hosts = batch_size, host, num_hosts
         self._use_cached = use_cached
+        self._thread = futures.ThreadPoolExecutor(1, "batches")
         self._go_to(0)
 
     def next_batch(self) -> batches.Batch:
@@ -57,12 +59,13 @@ class SeqioSource:
         Raises:
           InputError: the split has no examples.
         """
-        try:
-            targets_BT = next(self._iterator)["decoder_target_tokens"]
-        except StopIteration:
+        examples = self._next.result()
+        if examples is None:
             raise errors.InputError(
                 f"Task {self._data['task']} has no examples in {self._data['split']}."
-            ) from None
+            )
+        self._make_next()
+        targets_BT = examples["targets"]
         self._position += self._batch_size
         return batches.language_model_batch(targets_BT[self._host :: self._num_hosts])
 
@@ -84,16 +87,25 @@ class SeqioSource:
         self._go_to(state["example"])
 
     def _go_to(self, position: int) -> None:
-        dataset = seqio.get_dataset(
-            self._data["task"],
-            {"targets": self._data["length"]},
-            seqio.LMFeatureConverter(pack=False),
-            dataset_split=self._data["split"],
+        # Without a feature converter, which would trace TensorFlow functions for a second: padding
+        # is all that is wanted of it. The task itself cuts what is too long.
+        length = self._data["length"]
+        dataset = seqio.get_mixture_or_task(self._data["task"]).get_dataset(
+            {"targets": length},
+            self._data["split"],
             shuffle=True,
             num_epochs=None,
             use_cached=self._use_cached,
             seed=self._data["seed"],
         )
-        dataset = dataset.skip(position).batch(self._batch_size, drop_remainder=True)
+        shapes = {name: spec.shape for name, spec in dataset.element_spec.items()}
+        dataset = dataset.skip(position).padded_batch(
+            self._batch_size, shapes | {"targets": [length]}, drop_remainder=True
+        )
         self._iterator: Iterator[dict[str, np.ndarray]] = dataset.as_numpy_iterator()
         self._position = position
+        self._make_next()
+
+    def _make_next(self) -> None:
+        """Begins to make a batch, while the device is busy with the one before, or compiling."""
+        self._next = self._thread.submit(next, self._iterator, None)

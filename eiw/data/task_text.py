@@ -27,11 +27,13 @@ class SplitText:
     Attributes:
       examples: how many.
       bytes: of the raw text, without EOS.
+      eos: ends of documents in it.
       sha256: hex digest of all of it.
     """
 
     examples: int
     bytes: int
+    eos: int
     sha256: str
 
 
@@ -51,8 +53,13 @@ class HeldOut:
 
     @property
     def bytes_per_token(self) -> float:
-        """The compression ratio of the whole split, as the paper takes it (3.4)."""
+        """The compression ratio of the whole split, as the paper takes it (3.4), without EOS."""
         return self.text.bytes / self.tokens
+
+    @property
+    def symbols_per_token(self) -> float:
+        """The same ratio as the paper counts it: EOS is a byte."""
+        return (self.text.bytes + self.text.eos) / self.tokens
 
 
 def find(name: str) -> seqio.Task:
@@ -101,15 +108,17 @@ def measure(task: seqio.Task, split: str) -> SplitText:
     Raises:
       InputError: the split has no examples.
     """
-    count, size, digest = 0, 0, hashlib.sha256()
+    count, size, eos, digest = 0, 0, 0, hashlib.sha256()
     for example in progress.track(symbols(task, split), f"Reading {task.name} {split}"):
         count += 1
-        size += int(np.sum(example != vocab.EOS_SYMBOL))
+        ends = int(np.sum(example == vocab.EOS_SYMBOL))
+        size += len(example) - ends
+        eos += ends
         digest.update(len(example).to_bytes(8, "little"))
         digest.update(example.astype("<u2").tobytes())
     if not count:
         raise errors.InputError(f"Task {task.name} has no examples in {split}.")
-    return SplitText(count, size, digest.hexdigest())
+    return SplitText(count, size, eos, digest.hexdigest())
 
 
 def held_out(
@@ -136,3 +145,30 @@ def held_out(
         if len(kept) < max_examples:
             kept.append(np.pad(ids[:length], (0, max(0, length - len(ids)))))
     return HeldOut(np.stack(kept).astype(np.int32), tokens, text)
+
+
+def first_examples(task: seqio.Task, split: str, min_bytes: int) -> tuple[list, np.ndarray]:
+    """The first examples of a split, until they have so many bytes or there are no more.
+
+    They are compressed here, not read from a cache, which may hold them in another order.
+
+    Returns:
+      Ids of each whole example, int32[n], and int64[examples] of the bytes behind them, without
+      EOS.
+    """
+    examples: list[np.ndarray] = []
+    sizes: list[int] = []
+    for example in symbols(task, split):
+        examples.append(example)
+        sizes.append(int(np.sum(example != vocab.EOS_SYMBOL)))
+        if sum(sizes) >= min_bytes:
+            break
+    vocabulary = task.output_features["targets"].vocabulary
+    return vocabulary.encode_symbol_batch(examples), np.array(sizes, np.int64)
+
+
+def training_ids(task: seqio.Task, max_examples: int, length: int, use_cached: bool) -> np.ndarray:
+    """int32[n]: ids of the first training examples, trimmed, one after another."""
+    dataset = task.get_dataset({"targets": length}, "train", use_cached=use_cached, shuffle=False)
+    examples = dataset.take(max_examples).as_numpy_iterator()
+    return np.concatenate([np.asarray(example["targets"], np.int32) for example in examples])

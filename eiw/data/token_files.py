@@ -35,6 +35,7 @@ class TokenFile:
     """An opened token file.
 
     Attributes:
+      folder: that it lies in.
       ids: uint16[tokens] or uint32[tokens], a read-only memory map.
       offsets: int64[documents + 1], where each document begins in `ids`; the last is the end.
       byte_counts: int64[documents], raw bytes of each document, EOS not counted.
@@ -47,6 +48,7 @@ class TokenFile:
     """
 
     def __init__(self, folder: pathlib.Path, facts: dict):
+        self.folder = folder
         path = folder / "ids.bin"
         dtype = np.dtype(facts["dtype"])
         self.offsets = np.load(folder / "offsets.npy", allow_pickle=False)

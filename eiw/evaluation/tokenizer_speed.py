@@ -12,11 +12,10 @@ from eiw import compressors, progress
 from eiw.evaluation import speed
 
 _MEGA = 1e6
-# Batches that two threads share: enough that they end at about the same time.
+# Batches that two threads share: enough that they end at about the same time, and each of so much
+# text that handing it to a thread, which wakes that thread, is little beside it.
 _THREAD_BATCHES = 16
-# Batches are repeated until there is so much text: a tenth of a second and more of work, beside
-# which the start of a thread is nothing.
-_THREAD_BYTES = 20_000_000
+_THREAD_BATCH_BYTES = 2_000_000
 _MOST_REPEATS = 50
 _HASHED_BYTES = 4_000_000
 
@@ -107,16 +106,14 @@ def measure_threads(
 ) -> list[dict[str, Any]]:
     """How much sooner two threads are done with batches of documents than one, by the clock.
 
-    The fastest round of each counts: two threads need two cores that nothing else uses.
+    They share 16 batches of about 2 MB, for which the documents come several times. The fastest
+    round of each counts: two threads need two cores that nothing else uses.
 
     Returns:
       A row for each: name, encode_speedup and decode_speedup. First one of a hash function, which
       has nothing to wait for: what two threads can be at best on this machine, now.
     """
-    size = -(-len(documents) // _THREAD_BATCHES)
-    batches = [documents[first : first + size] for first in range(0, len(documents), size)]
-    repeats = _THREAD_BYTES // sum(map(len, documents))
-    batches *= max(1, min(repeats, _MOST_REPEATS))
+    batches = _batches(documents)
     with (
         progress.bar("Measuring threads", len(tokenizers), "tokenizer") as bar,
         futures.ThreadPoolExecutor(1) as one,
@@ -136,6 +133,15 @@ def measure_threads(
             )
             bar.update(1)
     return rows
+
+
+def _batches(documents: Sequence[bytes]) -> list[Sequence[bytes]]:
+    """The documents, repeated until there is enough text of them, in batches of as many each."""
+    wanted = _THREAD_BATCHES * _THREAD_BATCH_BYTES
+    repeats = min(-(-wanted // max(1, sum(map(len, documents)))), _MOST_REPEATS)
+    repeated = [*documents] * repeats
+    size = -(-len(repeated) // _THREAD_BATCHES)
+    return [repeated[first : first + size] for first in range(0, len(repeated), size)]
 
 
 def _speedup(

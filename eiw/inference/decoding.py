@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from eiw import vocab
-from eiw.inference import sampling
+from eiw.inference import contexts, sampling
 from eiw.models import decoder, kv_cache, layer_stacking
 
 
@@ -27,7 +27,8 @@ class Rows:
     """Sequences that are being decoded.
 
     Attributes:
-      cache: the network's, without positions.
+      cache: the network's, without positions. Once a row has been decoded alone, without the axis
+        of rows, so that it need not be copied (see `KVCache.append`).
       lengths_B: int32[B], tokens read, "begin" among them.
     """
 
@@ -87,8 +88,9 @@ class Network:
         self,
         rows: Rows,
         ids_B: np.ndarray,
-        allowed_BV: jax.Array,
+        allowed_BV: jax.Array | np.ndarray,
         keys_B: jax.Array,
+        number: int,
         how: sampling.Sampling,
     ) -> np.ndarray:
         """Reads an id a row and draws the next: int32[B].
@@ -98,10 +100,21 @@ class Network:
           ids_B: int32[B].
           allowed_BV: bool[B, V] or [1, V]: which ids may be drawn.
           keys_B: a random key for each row.
+          number: of this step; each draws by keys of its own, folded from these.
           how: the draw.
         """
+        if len(ids_B) == 1:
+            rows.cache = {layer: _alone(leaves) for layer, leaves in rows.cache.items()}
         drawn_B, rows.cache = _step(
-            self._model, how, self._params, rows.cache, rows.lengths_B, ids_B, allowed_BV, keys_B
+            self._model,
+            how,
+            self._params,
+            rows.cache,
+            rows.lengths_B,
+            ids_B,
+            allowed_BV,
+            keys_B,
+            np.int32(number),
         )
         rows.lengths_B = rows.lengths_B + 1
         return np.asarray(drawn_B)
@@ -117,17 +130,11 @@ class Network:
             digest.update(jax.tree_util.keystr(path).encode() + np.asarray(leaf).tobytes())
         return digest.digest()
 
-    def nats(self, ids: np.ndarray) -> float:
-        """-log p of ids int[n], in contexts one after another, each with "begin" before it."""
-        total = 0.0
-        for start in range(0, len(ids), self.context):
-            part = ids[start : start + self.context]
-            targets_BT = np.full((1, self.context), vocab.PAD_ID, np.int32)
-            targets_BT[0, : len(part)] = part
-            inputs_BT = np.pad(targets_BT[:, :-1], ((0, 0), (1, 0)), constant_values=vocab.PAD_ID)
-            nats_BT = np.asarray(_nats(self._model, self._params, inputs_BT, targets_BT))
-            total += float(nats_BT[0, : len(part)].astype(np.float64).sum())
-        return total
+    def nats(self, ids: np.ndarray, stride: int | None = None) -> float:
+        """-log p of ids int[n], summed, in contexts as of `contexts.stream_nats`."""
+        settings = contexts.Contexts(self.context, stride)
+        parts = contexts.stream_nats(self._model, self._params, ids, settings)
+        return float(sum(part.sum() for part in parts))
 
 
 def power_of_two(number: int) -> int:
@@ -169,7 +176,10 @@ def _step(
     ids_B: jax.Array,
     allowed_BV: jax.Array,
     keys_B: jax.Array,
+    number: jax.Array,
 ) -> tuple[jax.Array, dict]:
+    if len(ids_B) == 1:
+        cache = jax.tree.map(lambda leaf: leaf[None], cache)
     positions = {"cache_index": lengths_B}
     cache = {layer: {"attention": leaves | positions} for layer, leaves in cache.items()}
     ids_B1 = ids_B[:, None]
@@ -179,7 +189,11 @@ def _step(
     logits_BV = logits_B1V[:, 0]
     allowed_BV = jnp.broadcast_to(allowed_BV, logits_BV.shape)
     logits_BV = jnp.where(allowed_BV, logits_BV, -jnp.inf)
-    return sampling.draw(keys_B, logits_BV, how), _without_positions(variables["cache"])
+    keys_B = jax.vmap(jax.random.fold_in, (0, None))(keys_B, number)
+    cache = _without_positions(variables["cache"])
+    if len(ids_B) == 1:
+        cache = jax.tree.map(lambda leaf: leaf[0], cache)
+    return sampling.draw(keys_B, logits_BV, how), cache
 
 
 @functools.partial(jax.jit, static_argnames="model")
@@ -191,18 +205,15 @@ def _logits_at(
     return decoder.logits_of(x_BD, model.head_kernel(params), model.config)
 
 
-@functools.partial(jax.jit, static_argnames="model")
-def _nats(
-    model: decoder.Decoder, params: dict, inputs_BT: jax.Array, targets_BT: jax.Array
-) -> jax.Array:
-    logits_BTV = model.apply({"params": params}, inputs_BT, targets_BT)
-    picked_BT = jnp.take_along_axis(logits_BTV, targets_BT[..., None], axis=-1)[..., 0]
-    return jax.nn.logsumexp(logits_BTV, axis=-1) - picked_BT
-
-
 def _without_positions(cache: dict) -> dict:
     """Keys and values by layer. Rows can so go back: what lies beyond a length is not read."""
     return {
         layer: {name: tree["attention"][name] for name in kv_cache.SLOT_AXES}
         for layer, tree in cache.items()
     }
+
+
+def _alone(leaves: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """A layer's leaves of one row, without the axis of rows."""
+    with_rows = 1 + max(kv_cache.SLOT_AXES.values())
+    return {name: leaf[0] if leaf.ndim == with_rows else leaf for name, leaf in leaves.items()}

@@ -1,6 +1,5 @@
 """Text from a trained M2: its codes, drawn one after another, back through its compressor."""
 
-import json
 import os
 import pathlib
 from collections.abc import Collection, Iterator, Sequence
@@ -21,7 +20,7 @@ from eiw.inference import (
     ways_on,
 )
 from eiw.models import decoder
-from eiw.training import checkpoint
+from eiw.training import checkpoint, run_record
 
 _FIRST_CODE = vocab.NUM_SPECIAL_IDS
 _draw = jax.jit(sampling.draw, static_argnames="how")
@@ -77,7 +76,7 @@ class Generator:
         if self._parses is not None:
             allowed_C1 = self._parses.allowed(())
         self._has_text_C1 = allowed_C1
-        self._allowed_1V = self._on_ids(allowed_C1)[None]
+        self._allowed_1V = jnp.asarray(self._on_ids(allowed_C1)[None])
 
     @classmethod
     def load(
@@ -101,7 +100,7 @@ class Generator:
         run_dir = pathlib.Path(run_dir)
         if not checkpoint.steps(run_dir):
             raise errors.ArtefactError(f"{run_dir} holds no checkpoint: train a model there first.")
-        data = _data_of_run(run_dir)
+        data = run_record.data_of_run(run_dir, "compressor", "compressor_fingerprint", "length")
         opened = compressors.load(compressor, allow_mismatch=allow_mismatch)
         expected = data["compressor_fingerprint"]
         if opened.fingerprint != expected:
@@ -162,21 +161,28 @@ class Generator:
             if all(row.done for row in rows):
                 return
             step += 1
-            keys = jax.vmap(jax.random.fold_in, (0, None))(keys_B, step)
-            firsts = self._network.step(state, ids_B, self._masks(rows), keys, how)
+            firsts = self._network.step(state, ids_B, self._masks(rows), keys_B, step, how)
 
     def kept(self, prompt: bytes) -> bytes:
         """The end of a prompt that is looked at: more than the network reads; of blocks, whole."""
         start = max(0, len(prompt) - self.longest_prompt)
         return prompt[start // self._ways.alignment * self._ways.alignment :]
 
-    def score(self, text: bytes) -> float:
-        """Nats that M2 pays for a text and its EOS, in contexts one after another.
+    def score(self, text: bytes, *, stride: int | None = None) -> float:
+        """Nats that M2 pays for a text and its EOS.
 
         Given its codes: what the text's other parses weigh is not counted (see `exact_bytes`).
+
+        Args:
+          text: any bytes.
+          stride: tokens that each context scores, its last ones; None: contexts one after another.
+
+        Raises:
+          InputError: the stride is no part of a context.
         """
         codes = self.compressor.encode(text)
-        return self._network.nats(np.append(codes + _FIRST_CODE, vocab.EOS_ID).astype(np.int32))
+        ids = np.append(codes + _FIRST_CODE, vocab.EOS_ID).astype(np.int32)
+        return self._network.nats(ids, stride)
 
     def byte_model(self) -> exact_bytes.ExactBytes:
         """M2 as a model of bytes, with exact probabilities: what can drive a coder.
@@ -251,16 +257,3 @@ class Generator:
         mask_V[_FIRST_CODE : _FIRST_CODE + len(codes_C1) - 1] = codes_C1[:-1]
         mask_V[vocab.EOS_ID] = codes_C1[-1]
         return mask_V
-
-
-def _data_of_run(run_dir: pathlib.Path) -> dict:
-    """What config.json says of the tokens that the run was trained on."""
-    path = run_dir / "config.json"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))["data"]
-        return {name: data[name] for name in ("compressor", "compressor_fingerprint", "length")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise errors.ArtefactError(
-            f"{path} does not say which compressor the model was trained on: run its training "
-            "again, which goes on from the last checkpoint and writes it."
-        ) from error

@@ -8,8 +8,20 @@ import dataclasses
 
 from eiw.models.config import DecoderConfig
 
-# The paper calls M1 "3m" in its counts, not by its 3,145,728 parameters.
+# The paper counts with its sizes' names, not with the parameters of their kernels (Table 4).
+_NOMINAL_PARAMS = {
+    3_145_728: 3e6,
+    25_165_824: 25e6,
+    113_246_208: 113e6,
+    402_653_184: 403e6,
+    1_610_612_736: 2e9,
+}
 _M1_PARAMS = 3e6
+
+
+def nominal_params(kernel_params: int) -> float:
+    """What the paper calls a network of so many parameters; those of other sizes are themselves."""
+    return _NOMINAL_PARAMS.get(kernel_params, float(kernel_params))
 
 
 def paper_flops_per_byte(params: float, bytes_per_token: float, m1: bool) -> float:

@@ -49,7 +49,14 @@ class KVCache:
         index = self._index.value
         slots = self._key.value.shape[-1]
         key_BHK1, value_BH1K = key_BHK[..., None], value_BHK[:, :, None]
-        if index.ndim == 0:
+        if index.shape == (1,):
+            # Written without the axis of rows: else XLA's CPU, which drops axes of one from matrix
+            # products, writes the token twice, for them and for the next step, into copies.
+            write = jax.lax.dynamic_update_slice_in_dim
+            slot = index[0] % slots
+            self._key.value = write(self._key.value[0], key_BHK1[0], slot, axis=2)[None]
+            self._value.value = write(self._value.value[0], value_BH1K[0], slot, axis=1)[None]
+        elif index.ndim == 0:
             write_key = jax.lax.dynamic_update_slice_in_dim
             slot = index % slots
             self._key.value = write_key(self._key.value, key_BHK1, slot, axis=3)

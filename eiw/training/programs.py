@@ -37,9 +37,13 @@ class Programs:
           init: whether a new run begins.
         """
         self._shape = batch_shape
-        jobs = {"step": self._compile_step} | ({"init": self._compile_init} if init else {})
-        pool = concurrent.futures.ThreadPoolExecutor(len(jobs), "compile")
-        self._started = {name: pool.submit(job) for name, job in jobs.items()}
+        # The step takes longest, so it is traced first. The other thread waits for that to compile
+        # it; so initialization is traced after it, not beside it, which Python would make as slow.
+        pool = concurrent.futures.ThreadPoolExecutor(2, "compile")
+        lowered = pool.submit(self._lower_step)
+        self._started = {"step": pool.submit(lambda: lowered.result().compile())}
+        if init:
+            self._started["init"] = pool.submit(self._compile_init)
         pool.shutdown(wait=False)
 
     def init(self, seed: int) -> state.TrainState:
@@ -53,14 +57,14 @@ class Programs:
         if "step" in self._started and shape == self._shape:
             return self._started["step"].result()
         self._shape = shape
-        return self._compile_step()
+        return self._lower_step().compile()
 
     def _compile_init(self) -> Callable[..., state.TrainState]:
         # The context of a mesh is a thread's own.
         with jax.set_mesh(self.blueprint.mesh):
             return self.blueprint.compile_init()
 
-    def _compile_step(self) -> Callable[..., Any]:
+    def _lower_step(self) -> jax.stages.Lowered:
         mesh = self.blueprint.mesh
         where = sharding.batch_sharding(mesh)
         ids = jax.ShapeDtypeStruct(self._shape, jnp.int32, sharding=where)
@@ -71,4 +75,4 @@ class Programs:
             "decoder_loss_weights": weights,
         }
         with jax.set_mesh(mesh):
-            return self._make_step(self.blueprint).lower(self.blueprint.shapes, batch).compile()
+            return self._make_step(self.blueprint).lower(self.blueprint.shapes, batch)

@@ -81,7 +81,7 @@ def measure_train_step(
       rival_cpu_ms_median, cpu_ratio_to_rival: only with `rival`; the ratio is the median of those
         of each round.
     """
-    mesh = sharding.make_mesh({})
+    mesh = sharding.make_mesh({"data": 1})
     tokens = batch_size * length
     with jax.set_mesh(mesh):
         blueprint = state.blueprint(decoder.Decoder(model), optimizer.Adafactor(), mesh)

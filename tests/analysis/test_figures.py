@@ -45,6 +45,18 @@ def test_a_method_with_several_sizes_is_a_line(make_row):
     assert np.all(bluish.any(axis=0))  # it crosses every column between its points
 
 
+def test_latency_lies_across(make_row):
+    """The faster method stands to the left: its colour's columns come first."""
+    rows = [make_row("slow", 2.0), make_row("fast", 2.2)]
+    shown = pixels(figures.latency_figure(rows, [20.0, 5.0]))
+    places = []
+    for colour in figures.LIGHT.series[:2]:
+        wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        drawn = np.all(np.abs(shown - wanted) < 0.01, axis=-1)
+        places.append(np.flatnonzero(drawn.any(axis=0)).min())
+    assert places[1] < places[0]
+
+
 def test_same_rows_make_the_same_bytes(smoke_rows):
     assert figures.steps_figure(smoke_rows) == figures.steps_figure(smoke_rows)
 

@@ -1,10 +1,12 @@
 import html.parser
 import re
 
+import numpy as np
 import pytest
 
 from eiw import errors
 from eiw.analysis import report
+from eiw.evaluation import document_scores
 
 
 class Page(html.parser.HTMLParser):
@@ -83,7 +85,7 @@ def test_text_of_rows_is_no_markup(tmp_path, make_row):
     markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "<" not in markdown
     (line,) = [line for line in markdown.splitlines() if line.startswith("| &lt;img")]
-    assert line.replace("\\|", "").count("|") == 17
+    assert line.replace("\\|", "").count("|") == 19
 
 
 def test_a_report_replaces_an_older_one(tmp_path, make_row):
@@ -98,6 +100,40 @@ def test_a_report_replaces_an_older_one(tmp_path, make_row):
         "report.html",
         "report.md",
     ]
+
+
+def keep_scores(folder, row, bits, stride=16, sizes=(10, 30, 20, 40)):
+    nats = np.log(2) * np.array(bits) * sizes
+    counts = np.ones(len(sizes), np.int64), np.array(sizes)
+    score = document_scores.Score(nats, *counts, "ab" * 32, length=16, stride=stride)
+    document_scores.save(folder / row.document_scores, score)
+
+
+def test_documents_scores_make_tests_and_columns(tmp_path, make_row):
+    rows = [make_row(name, document_scores=f"{name}/scores") for name in ("Bytes", "AC", "Other")]
+    rows.append(make_row("None kept", paper_bits_per_byte=1.875))
+    for row, bits in zip(rows, ([2.1, 2, 2.2, 2], [2.3, 2.5, 2.4, 2.4], [2, 2, 2]), strict=False):
+        keep_scores(tmp_path / "run", row, bits, sizes=(10, 30, 20, 40)[: len(bits)])
+    keep_scores(tmp_path / "run", rows[0], [1.5] * 4, stride=4)
+    report.write_report(tmp_path / "report", rows, tmp_path / "run")
+    markdown = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    page = Page((tmp_path / "report" / "report.html").read_text(encoding="utf-8"))
+    (tested,) = [line for line in markdown.splitlines() if line.startswith("- **AC**")]
+    assert re.fullmatch(r"- \*\*AC\*\*: \+0\.3\d+ ± 0\.0\d+, p = 0\.0\d+, by documents", tested)
+    assert "- **Other**: Other and Bytes: These scores are of different documents" in markdown
+    assert "None kept**" not in markdown
+    assert "Against Bytes" in page.text and tested.partition(": ")[2] in page.text
+    lines = [line.split(" | ") for line in markdown.splitlines() if line.startswith("| ")]
+    table = {cells[0].removeprefix("| "): cells for cells in lines}
+    assert table["method"][3:5] == ["bits/byte, stride 4", "paper's bits/byte"]
+    assert table["Bytes"][3:5] == ["1.500 ± 0.000", "–"]
+    assert table["None kept"][3:5] == ["–", "1.875"]
+
+
+def test_without_documents_scores_nothing_is_tested(tmp_path, smoke_rows, make_row):
+    # Rows may have been copied without the folders that they name.
+    report.write_report(tmp_path, [*smoke_rows, make_row("A", document_scores="no/such")])
+    assert "Against Bytes" not in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_rows_of_different_corpora_are_warned_of(tmp_path, make_row):

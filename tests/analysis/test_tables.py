@@ -89,3 +89,25 @@ def test_newest_row_of_a_run_counts_and_methods_keep_their_order(make_row):
     assert tables.current_rows([old, other, small, new]) == [new, small, other]
     longer = dataclasses.replace(old, steps=200)
     assert tables.current_rows([old, longer]) == [old, longer]
+
+
+def test_rows_of_a_sweep_are_told_apart_and_the_best_rate_is_tuned(make_row):
+    rates = {0.5: 2.0, 1.0: 1.9, 2.0: 2.1}
+    rows = [
+        make_row(learning_rate=rate, bits_per_byte=bits, settings="paper" if rate == 1 else "own")
+        for rate, bits in rates.items()
+    ]
+    alone = make_row(learning_rate=1.0, settings="own", size="113m")
+    again = dataclasses.replace(rows[0], seconds=rows[0].seconds + 1)
+    current = tables.current_rows([*rows, alone, again])
+    assert [row.learning_rate for row in current if row.size != "113m"] == sorted(rates)
+    headers, body = tables.table_cells(current)
+    found = [dict(zip(headers, cells, strict=True)) for cells in body]
+    assert {
+        cells["learning rate"]: cells["settings"] for cells in found if cells["size"] != "113m"
+    } == {
+        "0.5": "own",
+        "1": "tuned: best of 3 learning rates",
+        "2": "own",
+    }
+    assert [cells["settings"] for cells in found if cells["size"] == "113m"] == ["own"]

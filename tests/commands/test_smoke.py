@@ -6,6 +6,7 @@ import random
 import pytest
 
 from eiw import compressors, main, rows
+from eiw.evaluation import document_scores
 
 WORDS = [
     "window",
@@ -71,6 +72,16 @@ def test_smoke_leaves_everything_and_is_reused(capsys, text, tmp_path):
     assert [row.kind for row in results] == ["m1"] + ["m2"] * len(METHODS)
     assert len({row.eval_bytes for row in results}) == 1
     assert all(row.lost_documents == 0 for row in results[1:])
+    for row in results:
+        assert row.unigram_bits_per_byte > 0 and row.uniform_bits_per_byte > 0
+        assert row.paper_bits_per_byte == pytest.approx(row.bits_per_byte, rel=0.2)
+    # M1 runs for AC alone, once for each byte.
+    assert [row.m1_flops_per_byte for row in results[1:]] == [0, 0, 2 * results[0].params, 0]
+    scores = [document_scores.load(output / row.document_scores)[None] for row in results]
+    for score, row in zip(scores, results, strict=True):
+        assert score.bits_per_byte == row.bits_per_byte
+        assert score.corpus_sha256 == row.corpus_sha256
+        assert score.document_bytes.tolist() == scores[0].document_bytes.tolist()
     for name in METHODS:
         compressor = compressors.load(output / "compressors" / name)
         data = b"the entropy of \x00\xff windows"
@@ -78,11 +89,22 @@ def test_smoke_leaves_everything_and_is_reused(capsys, text, tmp_path):
         assert name in METHODS
     report = (output / "report.md").read_text()
     assert "EqualInfoAC[b=16, v=65k]" in report
+    assert "## Against Bytes" in report
+    assert "- **EqualInfoAC[b=16, v=65k]**: " in report
     assert "<html" in (output / "report.html").read_text()
     assert len(list((output / "figures").glob("*.png"))) >= 2
 
+    # What training kept is enough for later commands, wherever the run lies.
+    moved = output.rename(tmp_path / "moved")
+    assert main.main(["evaluate", "compare", "--runs", str(moved)]) == 0
+    assert len(json.loads(capsys.readouterr().out.splitlines()[-1])["pairs"]) == 6
+    assert main.main(["evaluate", "bits", "--run", str(moved / "m2/bytes"), "--stride=8"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["bytes"] == results[1].eval_bytes
+    moved.rename(output)
+
     status, _, err = smoke(capsys, text, output)
     assert status == 0
+    assert "bits/byte, stride 8" in (output / "report.md").read_text()
     assert "Training" not in err
     assert err.count("finished before, reused") >= 1 + 1 + 3 * len(METHODS)
     assert rows.read_rows(output / "results.jsonl") == results

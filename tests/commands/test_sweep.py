@@ -49,12 +49,16 @@ def sweep(capfd, tokens, *arguments):
 
 
 def test_a_dry_run_prints_every_combination(capfd, tokens):
-    status, out, err = sweep(capfd, tokens, "--dry_run", "--learning_rates=0.5,2", "--seeds=0,1")
+    status, out, err = sweep(
+        *(capfd, tokens, "--dry_run", "--learning_rates=0.5,2", "--seeds=0,1"),
+        "--gin_search_paths=one,two",
+    )
     assert status == 0, err
     lines = out.splitlines()
     assert [line.split()[0] for line in lines] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
     assert "Adafactor.learning_rate=2.0" in lines[2]
     assert "TrainConfig.seed=1" in lines[3]
+    assert "--gin_search_paths=one,two" in lines[3]
     assert not (tokens.parent.parent / "sweep").exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 import eiw.tasks  # noqa: F401, registers text_*
 from eiw import main, rows, vocab
 from eiw.data import locations, task_cache, task_text
-from eiw.evaluation import bits_per_byte
+from eiw.evaluation import bits_per_byte, document_scores
 from eiw.models import decoder
 from eiw.training import checkpoint
 
@@ -55,33 +55,76 @@ def online(tmp_path_factory):
     return folder
 
 
-def test_the_row_is_scored_by_the_papers_protocol(online):
-    (row,) = rows.read_rows(online / "results.jsonl")
-    # What the score should be of, from the task's symbols: bytes are ids here, moved up by three.
-    examples = list(task_text.symbols(task_text.find(TASK), "validation"))
-    everything = np.concatenate(examples)
-    eos = everything == vocab.EOS_SYMBOL
-    ratio = (~eos).sum() / len(everything)
-    targets_NT = np.zeros((min(len(examples), 20 * BATCH), LENGTH), np.int32)
-    for target, example in zip(targets_NT, examples, strict=False):
-        ids = np.where(example == vocab.EOS_SYMBOL, vocab.EOS_ID, example + vocab.NUM_SPECIAL_IDS)
-        target[: len(ids)] = ids[:LENGTH]
-    model, params, step = checkpoint.load_model(online)
+def nats(run, rows_of_ids) -> np.ndarray:
+    """float64[N, LENGTH]: what each id costs in a context of its own row, by all logits at once."""
+    model, params, step = checkpoint.load_model(run)
+    assert step == 2
+    targets_NT = np.stack([np.pad(ids, (0, LENGTH - len(ids))) for ids in rows_of_ids])
     inputs_NT = np.pad(targets_NT[:, :-1], ((0, 0), (1, 0)))
     logits_NTV = model.apply({"params": params}, inputs_NT, targets_NT)
     log_p = np.asarray(logits_NTV, np.float64)[..., : vocab.NUM_SPECIAL_IDS + vocab.NUM_BYTES]
     log_p -= np.log(np.exp(log_p).sum(-1, keepdims=True))
     nats_NT = -np.take_along_axis(log_p, targets_NT[..., None], -1)[..., 0]
-    loss = nats_NT[targets_NT > 0].mean()
-    assert (row.steps, step) == (2, 2)
-    assert row.eval_tokens == (targets_NT > 0).sum() > 0
+    return np.where(targets_NT > 0, nats_NT, 0)
+
+
+def ids_of(split):
+    """Of each example: bytes are ids here, moved up by three."""
+    return [
+        np.where(example == vocab.EOS_SYMBOL, vocab.EOS_ID, example + vocab.NUM_SPECIAL_IDS)
+        for example in task_text.symbols(task_text.find(TASK), split)
+    ]
+
+
+@pytest.fixture(scope="module")
+def examples():
+    return ids_of("validation")
+
+
+def test_the_papers_score_is_of_twenty_batches(online, examples):
+    (row,) = rows.read_rows(online / "results.jsonl")
+    kept = [ids[:LENGTH] for ids in examples[: 20 * BATCH]]
+    loss = nats(online, kept).sum() / sum(map(len, kept))
+    # An id stands for a byte, and EOS is a byte for the paper.
+    np.testing.assert_allclose(row.paper_bits_per_byte, loss / math.log(2), rtol=1e-5)
+    everything = np.concatenate(examples)
+    ratio = (everything != vocab.EOS_ID).sum() / len(everything)
     assert row.bytes_per_token == ratio
-    assert row.eval_bytes == round(row.eval_tokens * ratio)
-    np.testing.assert_allclose(row.loss_nats, loss, rtol=1e-5)
-    np.testing.assert_allclose(row.bits_per_byte, loss / math.log(2) / ratio, rtol=1e-5)
     assert row.tokens == 2 * BATCH * LENGTH and row.bytes == round(row.tokens * ratio)
-    assert (row.method, row.unigram_bits_per_byte, row.standard_error) == ("bytes", None, None)
-    assert len(row.corpus_sha256) == 64
+
+
+def test_the_exact_score_is_of_whole_examples(online, examples):
+    (row,) = rows.read_rows(online / "results.jsonl")
+    # The text is shorter than what is asked for: all of it is scored.
+    contexts = [
+        (number, ids[start : start + LENGTH])
+        for number, ids in enumerate(examples)
+        for start in range(0, len(ids), LENGTH)
+    ]
+    owners, rows_of_ids = zip(*contexts, strict=True)
+    example_nats = np.bincount(owners, nats(online, rows_of_ids).sum(axis=1))
+    num_bytes = [np.sum(ids != vocab.EOS_ID) for ids in examples]
+    found = document_scores.load(online / row.document_scores)[None]
+    np.testing.assert_allclose(found.document_nats, example_nats, rtol=1e-5)
+    assert found.document_bytes.tolist() == num_bytes
+    assert found.document_tokens.tolist() == [len(ids) for ids in examples]
+    assert found.corpus_sha256 == row.corpus_sha256 and len(row.corpus_sha256) == 64
+    assert (row.eval_tokens, row.eval_bytes) == (found.tokens, found.bytes)
+    expected = sum(example_nats) / math.log(2) / sum(num_bytes)
+    np.testing.assert_allclose(row.bits_per_byte, expected, rtol=1e-5)
+    np.testing.assert_allclose(row.loss_nats, sum(example_nats) / found.tokens, rtol=1e-5)
+    assert row.standard_error == found.standard_error
+    assert (row.steps, row.method) == (2, "bytes")
+
+
+def test_the_unigram_is_of_training_codes(online, examples):
+    (row,) = rows.read_rows(online / "results.jsonl")
+    seen = np.concatenate([ids[:LENGTH] for ids in ids_of("train")[: 100 * BATCH]])
+    counts = np.bincount(seen, minlength=259).astype(float)
+    counts[[vocab.EOS_ID, *range(vocab.NUM_SPECIAL_IDS, 259)]] += 1
+    everything = np.concatenate(examples)
+    bits = -np.log2(counts[everything] / counts.sum()).sum()
+    np.testing.assert_allclose(row.unigram_bits_per_byte, bits / row.eval_bytes)
 
 
 @pytest.mark.slow
@@ -108,6 +151,7 @@ def test_a_cached_task_gives_the_same_ratio_and_goes_on(capsys, tmp_path, online
         (("--tokens=x", f"--task={TASK}"), "Give either --tokens"),
         (("--tokens=x", "--use_cached"), "--use_cached has no meaning with --tokens"),
         ((f"--task={TASK}", "--export_m1=x"), "--export_m1 has no meaning with --task"),
+        ((f"--task={TASK}", "--gin.train.Settings.stride=4"), "for token files"),
         (("--task=text_byte",), "Did you mean text_bytes?"),
         (("--task=docs_bytes", "--use_cached"), "in none of the caches"),
         ((f"--task={TASK}", "--module_import=no_such"), "No module named 'no_such'"),
@@ -137,5 +181,5 @@ def test_batches_of_examples_do_not_change_the_score():
 
     params = model.init(jax.random.key(0), targets_NT[:1], targets_NT[:1])["params"]
     scores = [bits_per_byte.score_examples(model, params, targets_NT, n) for n in (1, 3, 8)]
-    assert {tokens for _, tokens in scores} == {35}
-    np.testing.assert_allclose([nats for nats, _ in scores], scores[0][0], rtol=1e-6)
+    for score in scores:
+        np.testing.assert_allclose(score, scores[0], rtol=1e-6)

@@ -61,6 +61,24 @@ def test_batches_are_padded_language_model_examples():
     assert batch["decoder_loss_weights"].sum() == 4 * 4
 
 
+@pytest.mark.parametrize("length", [2, LENGTH])
+def test_batches_are_those_of_seqios_feature_converter(length):
+    dataset = seqio.get_dataset(
+        TASK,
+        {"targets": length},
+        seqio.LMFeatureConverter(pack=False),
+        dataset_split="train",
+        shuffle=True,
+        num_epochs=None,
+        seed=3,
+    )
+    theirs = dataset.batch(4).take(20).as_numpy_iterator()
+    ours = take(seqio_batches.SeqioSource(TASK, 4, length, seed=3), 20)
+    for batch, expected in zip(ours, theirs, strict=True):
+        for name, value in expected.items():
+            np.testing.assert_array_equal(batch[name], value)
+
+
 def test_resumes_by_counting_and_shuffles_by_seed():
     source = seqio_batches.SeqioSource(TASK, 4, LENGTH, seed=0)
     targets(source, 15)  # 60 examples: more than an epoch

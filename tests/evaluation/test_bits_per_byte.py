@@ -11,6 +11,7 @@ from eiw import errors, vocab
 from eiw.compressors import base
 from eiw.data import token_files
 from eiw.evaluation import bits_per_byte
+from eiw.inference.contexts import Contexts
 from eiw.models import config, decoder
 
 VOCAB = 140  # not a multiple of 128: the head has padding
@@ -64,7 +65,7 @@ def nats_by_full_logits(tokens: token_files.TokenFile, length: int) -> np.ndarra
 
 @pytest.mark.parametrize("length", [8, 64])
 def test_every_id_is_scored_once_and_for_its_document(tokens, length):
-    score = bits_per_byte.score(*make_model(), tokens, length, batch_size=3)
+    score = bits_per_byte.score(*make_model(), tokens, Contexts(length, batch_size=3))
     nats = nats_by_full_logits(tokens, length)
     wanted = [part.sum() for part in np.split(nats, tokens.offsets[1:-1])]
     np.testing.assert_allclose(score.document_nats, wanted, rtol=1e-5)
@@ -77,59 +78,52 @@ def test_every_id_is_scored_once_and_for_its_document(tokens, length):
 
 @pytest.mark.parametrize("batch_size", [1, 50])
 def test_batches_change_nothing(tokens, batch_size):
-    alone = bits_per_byte.score(*make_model(), tokens, 8, 3)
-    found = bits_per_byte.score(*make_model(), tokens, 8, batch_size)
+    alone = bits_per_byte.score(*make_model(), tokens, Contexts(8, None, 3))
+    found = bits_per_byte.score(*make_model(), tokens, Contexts(8, None, batch_size))
     np.testing.assert_allclose(found.document_nats, alone.document_nats, rtol=1e-6)
-
-
-@pytest.mark.parametrize("chunk_tokens", [1, 9])  # chunks of one and of three positions
-def test_chunks_change_nothing(monkeypatch, tokens, chunk_tokens):
-    whole = bits_per_byte.score(*make_model(), tokens, 8, 3)
-    monkeypatch.setattr(bits_per_byte, "_CHUNK_TOKENS", chunk_tokens)
-    found = bits_per_byte.score(*make_model(), tokens, 8, 3)
-    np.testing.assert_allclose(found.document_nats, whole.document_nats, rtol=1e-6)
 
 
 def test_uniform_model_pays_log2_of_its_ids_for_each_token(tokens):
     model, params = make_model()
     params = {**params, "head": jnp.zeros_like(params["head"])}
-    score = bits_per_byte.score(model, params, tokens, 8, 3)
+    score = bits_per_byte.score(model, params, tokens, Contexts(8, None, 3))
     assert score.bits_per_byte == pytest.approx(math.log2(VOCAB) * 47 / 120, rel=1e-6)
-    by_paper = bits_per_byte.paper_bits_per_byte(score.nats / score.tokens, 120 / 47)
-    assert by_paper == pytest.approx(score.bits_per_byte, rel=1e-12)
+    # The paper's examples cost as much a token, and EOS is a byte.
+    by_paper = bits_per_byte.paper_score(model, params, tokens, Contexts(8, None, 3), 2)
+    assert by_paper == pytest.approx(math.log2(VOCAB) * 47 / (120 + 5), rel=1e-6)
 
 
-def make_score(nats, num_bytes) -> bits_per_byte.Score:
-    return bits_per_byte.Score(np.array(nats), np.ones(len(nats), np.int64), np.array(num_bytes))
+@pytest.mark.parametrize("max_examples", [1, 3, 100])
+def test_the_papers_score_is_of_the_first_examples(tokens, max_examples):
+    contexts = Contexts(8, 2, batch_size=2)
+    found = bits_per_byte.paper_score(*make_model(), tokens, contexts, max_examples)
+    nats = nats_by_full_logits(tokens, 8)[: 8 * max_examples]
+    assert found == pytest.approx(nats.mean() / math.log(2) * 47 / (120 + 5), rel=1e-6)
 
 
-def test_standard_error_by_hand():
-    # The ratio is 1 nat a byte; two documents are off by one nat each.
-    score = make_score([11.0, 29.0], [10, 30])
-    assert score.standard_error == pytest.approx(math.sqrt(2 * 2) / 40 / math.log(2))
-    assert make_score([10.0, 30.0, 2.0], [10, 30, 2]).standard_error == 0
-    assert make_score([10.0], [10]).standard_error is None
-
-
-def test_standard_error_is_the_spread_of_repeated_draws():
-    rng = np.random.default_rng(0)
-    sizes = rng.integers(50, 5_000, (400, 200))
-    nats = sizes * rng.normal(1.5, 0.2, sizes.shape) + 3
-    scores = [make_score(*draw) for draw in zip(nats, sizes, strict=True)]
-    spread = np.std([score.bits_per_byte for score in scores])
-    assert np.mean([score.standard_error for score in scores]) == pytest.approx(spread, rel=0.1)
+@pytest.mark.parametrize("stride", [1, 3, 8])
+def test_sliding_contexts_pay_the_same_ids(tokens, stride):
+    contexts = Contexts(8, stride, batch_size=3)
+    score = bits_per_byte.score(*make_model(), tokens, contexts)
+    assert score.document_tokens.tolist() == DOCUMENT_TOKENS
+    assert score.document_bytes.tolist() == DOCUMENT_BYTES
+    assert (score.length, score.stride) == (8, stride)
+    whole = bits_per_byte.score(*make_model(), tokens, Contexts(8, None, 3))
+    assert (score.nats == whole.nats) == (stride == 8)
 
 
 def test_what_cannot_be_scored_is_refused(tokens, tmp_path):
     model, params = make_model()
     empty = token_files.write_tokens(tmp_path / "empty", EveryThirdByte(), [b"", b""])
     with pytest.raises(errors.InputError, match="no bytes"):
-        bits_per_byte.score(model, params, empty, 8, 3)
+        bits_per_byte.score(model, params, empty, Contexts(8, None, 3))
     foreign = token_files.write_tokens(tmp_path / "foreign", EveryThirdByte(250), [b"some text"])
     with pytest.raises(errors.InputError, match="another compressor"):
-        bits_per_byte.score(model, params, foreign, 8, 3)
+        bits_per_byte.score(model, params, foreign, Contexts(8, None, 3))
     diverged = {**params, "head": params["head"] * jnp.nan}
     with pytest.raises(errors.InputError, match="diverged"):
-        bits_per_byte.score(model, diverged, tokens, 8, 3)
-    with pytest.raises(ValueError, match="batch_size"):
-        bits_per_byte.score(model, params, tokens, 8, 0)
+        bits_per_byte.score(model, diverged, tokens, Contexts(8, None, 3))
+    with pytest.raises(errors.InputError, match="diverged"):
+        bits_per_byte.paper_score(model, diverged, tokens, Contexts(8, None, 3), 9)
+    with pytest.raises(errors.InputError, match="no bytes"):
+        bits_per_byte.paper_score(model, params, empty, Contexts(8, None, 3), 9)

@@ -293,6 +293,11 @@ def test_a_score_is_what_the_codes_cost(windows):
     log_p = jax.nn.log_softmax(logits_after(model, params, [0, *ids[:-1]]))
     assert made.score(text) == pytest.approx(-float(log_p[np.arange(len(ids)), ids].sum()), 1e-5)
     assert made.score(text * 20) > made.score(text)
+    # Sliding contexts see more before each code; as long as the context they are the same.
+    assert made.score(text * 20, stride=CONTEXT) == made.score(text * 20)
+    assert made.score(text * 20, stride=3) != made.score(text * 20)
+    with pytest.raises(errors.InputError, match="stride"):
+        made.score(text, stride=CONTEXT + 1)
 
 
 def test_a_compressor_of_other_size_is_refused(windows):
@@ -306,7 +311,7 @@ def test_a_folder_without_checkpoint_is_refused(tmp_path):
         generator.Generator.load(tmp_path, tmp_path)
     (tmp_path / "checkpoints" / "step_00000001").mkdir(parents=True)
     (tmp_path / "config.json").write_text(json.dumps({"model": {}}))
-    with pytest.raises(errors.ArtefactError, match="which compressor"):
+    with pytest.raises(errors.ArtefactError, match="does not say compressor"):
         generator.Generator.load(tmp_path, tmp_path)
 
 

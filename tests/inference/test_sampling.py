@@ -73,6 +73,32 @@ def test_draws_follow_the_probabilities():
     assert set(np.asarray(few).tolist()) == {0, 1}
 
 
+@pytest.mark.parametrize("ways", [127, 128, 129, 1000])
+def test_the_first_of_the_highest_wins_whatever_block_it_is_in(ways):
+    rng = np.random.default_rng(ways)
+    # Few levels, so that the highest is there several times.
+    logits_BN = rng.integers(0, 4, (200, ways)).astype(np.float32)
+    keys = jax.random.split(jax.random.key(0), 200)
+    greedy = sampling.draw(keys, jnp.asarray(logits_BN), sampling.Sampling(temperature=0.0))
+    assert np.asarray(greedy).tolist() == logits_BN.argmax(-1).tolist()
+
+
+def test_draws_among_many_blocks_follow_the_probabilities():
+    rng = np.random.default_rng(0)
+    logits_N = rng.normal(0, 2, 700).astype(np.float32)
+    # Whole blocks that cannot be drawn, and parts of others.
+    logits_N[rng.random(700) < 0.3] = -np.inf
+    logits_N[128:384] = -np.inf
+    p = np.asarray(jax.nn.softmax(jnp.asarray(logits_N)), np.float64)
+    rows = 50_000
+    keys = jax.random.split(jax.random.key(1), rows)
+    logits_BN = jnp.broadcast_to(jnp.asarray(logits_N), (rows, 700))
+    drawn = np.asarray(sampling.draw(keys, logits_BN, sampling.Sampling()))
+    assert np.isfinite(logits_N[drawn]).all()
+    shares = np.bincount(drawn, minlength=700) / rows
+    assert (np.abs(shares - p) < 5 * np.sqrt(p / rows) + 1e-12).all()
+
+
 @pytest.mark.parametrize("wrong", [{"temperature": -1.0}, {"top_k": -1}, {"top_p": 0.0}])
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(errors.InputError, match=next(iter(wrong))):

@@ -24,6 +24,7 @@ def main(run_dir, tokens, mesh, steps, coordinator, num_hosts, host):
 
     from eiw.data import batches, token_files
     from eiw.evaluation import bits_per_byte
+    from eiw.inference import contexts
     from eiw.training import loop
 
     tokens = token_files.open_tokens(tokens)
@@ -33,7 +34,7 @@ def main(run_dir, tokens, mesh, steps, coordinator, num_hosts, host):
     )
 
     def evaluate(params):
-        score = bits_per_byte.score(model, params, tokens, 16, 4)
+        score = bits_per_byte.score(model, params, tokens, contexts.Contexts(16, None, 4))
         return {"bits_per_byte": score.bits_per_byte}
 
     config = loop.TrainConfig(

@@ -182,3 +182,16 @@ def test_bad_meshes_are_refused():
         state.blueprint(tiny_run.tiny_model(num_heads=3), optimizer.Adafactor(), mesh)
     with pytest.raises(errors.InputError, match="3 rows a batch"):
         sharding.put_batch(mesh_of("data=2"), {"x": np.zeros((3, 2), np.int32)})
+
+
+@pytest.mark.parametrize("microbatches", [1, 2])
+def test_bfloat16_is_only_of_activations(microbatches):
+    last, losses = run(ONE, 2, microbatches=microbatches, dtype="bfloat16")
+    kept = jax.tree.leaves((last.params, last.optimizer))
+    assert {leaf.dtype for leaf in kept if jnp.issubdtype(leaf.dtype, jnp.floating)} == {
+        np.dtype("float32")
+    }
+    _, exact_losses = run(ONE, 2)
+    # Activations have 8 bits, and so the loss keeps about as many.
+    np.testing.assert_allclose(losses, exact_losses, rtol=2**-8)
+    assert not np.array_equal(losses, exact_losses)
