@@ -21,7 +21,7 @@ COMMANDS = {
     "compress": "text as token files of one compressor; SeqIO tasks as offline caches",
     "convert": "checkpoints between our trainer and T5X's",
     "evaluate": "bits/byte of trained models, and tests between them; compression; FLOPs/byte",
-    "benchmark": "speed: tokenizers and coders beside others, windows under M1, a train step",
+    "benchmark": "speed: tokenizers and coders beside others, training, generation",
     "generate": "text from a trained M2, as it is decoded",
     "demo": "a web page: windows of a text you type, and what the models go on with",
     "report": "tables and figures from results.jsonl",

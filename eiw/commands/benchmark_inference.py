@@ -39,7 +39,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_list("batches", ["1", "4"], "inference: texts side by side.", flag_values=values)
     flags.DEFINE_integer(
-        "steps", 32, "inference: decoder steps in a turn.", lower_bound=1, flag_values=values
+        "steps", 32, "inference: decoder steps of a text.", lower_bound=1, flag_values=values
     )
     flags.DEFINE_integer(
         "prompt_bytes", 250, "inference: of each prompt.", lower_bound=1, flag_values=values

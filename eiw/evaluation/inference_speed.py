@@ -29,6 +29,8 @@ from eiw.models import config, decoder
 
 # Bandwidths are measured by so many reads beside each turn, of memory and of what is resident.
 _READS, _RESIDENT_READS = 2, 8
+# A turn is at least so long: the steps of small models are short beside what disturbs them.
+_TURN_S = 0.25
 # Prefills take the longest and vary the least: the first turns measure them.
 _PREFILL_TURNS = 3
 # Windows and dictionaries that need no M1 to decode.
@@ -60,7 +62,7 @@ class Settings:
       context: tokens that M2 reads at most: slots of its caches, all of which a step reads.
       prompt_bytes: of the prompts behind "prefill_bytes_per_s" and "time_to_first_byte_ms".
       batches: texts that are generated side by side.
-      steps: in a turn; and codes of a text that can only be decoded as a whole.
+      steps: of a text, of which there are as many in a turn as fill a quarter of a second.
       rounds: turns of each method.
       how: the draws.
     """
@@ -195,9 +197,26 @@ class _Subject:
             self._time("prefill", self._prefill)
             if self._is_streamed:
                 self._time("first_byte", self._to_first_byte)
+        steps: list[float] = []
+        detokenising = 0.0
+        while sum(steps) < _TURN_S:
+            detokenising += self._generate_text(steps)
+        detokenising /= len(steps)
+        step = statistics.median(steps)
+        self._seconds.setdefault("step", []).extend(steps)
+        self._seconds.setdefault("detokenise", []).append(detokenising)
+        turn = {
+            "bytes_per_s": self._batch * self._method.bytes_per_step / (step + detokenising),
+            "weight_bytes_per_s": self._own_bytes / step,
+            "memory_bytes_per_s": memory_bytes_per_s,
+        }
+        self._turns.append(turn)
+
+    def _generate_text(self, steps: list[float]) -> float:
+        """Adds the seconds of each step; returns those that all codes took on their way back."""
         compressor, texts = self._method.compressor, self._model.texts
         streams = [code_texts.CodeStream(compressor, texts) for _ in self._prompts]
-        steps, detokenising = [], 0.0
+        detokenising = 0.0
         for codes_B in self._codes_BT.T:
             self._number += 1
             began = time.perf_counter()
@@ -217,17 +236,7 @@ class _Subject:
         began = time.perf_counter()
         for stream in streams:
             stream.finish()
-        detokenising += time.perf_counter() - began
-        detokenising /= len(steps)
-        step = statistics.median(steps)
-        self._seconds.setdefault("step", []).extend(steps)
-        self._seconds.setdefault("detokenise", []).append(detokenising)
-        turn = {
-            "bytes_per_s": self._batch * self._method.bytes_per_step / (step + detokenising),
-            "weight_bytes_per_s": self._own_bytes / step,
-            "memory_bytes_per_s": memory_bytes_per_s,
-        }
-        self._turns.append(turn)
+        return detokenising + time.perf_counter() - began
 
     def row(self) -> dict[str, Any]:
         """What was measured, as `measure_inference` says."""

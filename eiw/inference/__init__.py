@@ -1,0 +1,1 @@
+"""Text from a trained M2; what it pays for texts; exact probabilities of bytes."""

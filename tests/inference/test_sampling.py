@@ -15,6 +15,11 @@ LOGITS = st.lists(st.integers(-800, 800), min_size=9, max_size=9, unique=True).m
 )
 
 
+def draw(keys_B, logits_BN, **settings):
+    how = sampling.Sampling(**settings)
+    return sampling.draw(keys_B, logits_BN, how.kind, jnp.asarray(how.numbers))
+
+
 def kept(logits_BN):
     return np.isfinite(np.asarray(logits_BN[0]))
 
