@@ -107,7 +107,8 @@ class Network:
             rows.cache = {layer: _alone(leaves) for layer, leaves in rows.cache.items()}
         drawn_B, rows.cache = _step(
             self._model,
-            how,
+            how.kind,
+            how.numbers,
             self._params,
             rows.cache,
             rows.lengths_B,
@@ -166,10 +167,11 @@ def _prefill(
     return _without_positions(variables["cache"]), logits_BKV
 
 
-@functools.partial(jax.jit, static_argnames=("model", "how"), donate_argnames="cache")
+@functools.partial(jax.jit, static_argnames=("model", "kind"), donate_argnames="cache")
 def _step(
     model: decoder.Decoder,
-    how: sampling.Sampling,
+    kind: sampling.Kind,
+    numbers: jax.Array,
     params: dict,
     cache: dict,
     lengths_B: jax.Array,
@@ -193,7 +195,7 @@ def _step(
     cache = _without_positions(variables["cache"])
     if len(ids_B) == 1:
         cache = jax.tree.map(lambda leaf: leaf[0], cache)
-    return sampling.draw(keys_B, logits_BV, how), cache
+    return sampling.draw(keys_B, logits_BV, kind, numbers), cache
 
 
 @functools.partial(jax.jit, static_argnames="model")

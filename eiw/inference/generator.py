@@ -23,7 +23,7 @@ from eiw.models import decoder
 from eiw.training import checkpoint, run_record
 
 _FIRST_CODE = vocab.NUM_SPECIAL_IDS
-_draw = jax.jit(sampling.draw, static_argnames="how")
+_draw = jax.jit(sampling.draw, static_argnames="kind")
 # Bytes of a prompt that are looked at, for each token that the network can read: more than codes
 # stand for, so that only what is out of reach is dropped before it is compressed.
 _BYTES_A_TOKEN = 64
@@ -229,7 +229,8 @@ class Generator:
             weights[prompt] = jnp.asarray(weighed.reshape(1, -1), jnp.float32)
         drawn_B, forks = np.zeros(len(prompts), np.int32), []
         for number, prompt in enumerate(prompts):
-            drawn = int(_draw(keys_B[number : number + 1], weights[prompt], how)[0])
+            keys = keys_B[number : number + 1]
+            drawn = int(_draw(keys, weights[prompt], how.kind, how.numbers)[0])
             fork, code = divmod(drawn, self.compressor.vocab_size + 1)
             is_eos = code == self.compressor.vocab_size
             drawn_B[number] = vocab.EOS_ID if is_eos else code + _FIRST_CODE

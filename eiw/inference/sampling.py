@@ -4,9 +4,11 @@ Pure functions of logits_BN over any last axis; -inf is a way that cannot be tak
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from eiw import errors
 
@@ -40,18 +42,44 @@ class Sampling:
         if not 0.0 < self.top_p <= 1.0:
             raise errors.InputError(f"top_p={self.top_p} must be above 0 and at most 1.")
 
+    @property
+    def kind(self) -> "Kind":
+        """What a program that draws depends on."""
+        return Kind(self.temperature == 0.0, self.top_k > 0, self.top_p < 1.0)
 
-def draw(keys_B: jax.Array, logits_BN: jax.Array, how: Sampling) -> jax.Array:
-    """int32[B]: what each row takes, by a random key of its own."""
-    if how.temperature == 0.0:
+    @property
+    def numbers(self) -> np.ndarray:
+        """What it does not depend on, float32[3]: temperature, top k, top p."""
+        return np.array([self.temperature, self.top_k, self.top_p], np.float32)
+
+
+class Kind(NamedTuple):
+    """Which parts of a `Sampling` take part: its numbers may change without compiling anew."""
+
+    is_greedy: bool
+    has_top_k: bool
+    has_top_p: bool
+
+
+def draw(keys_B: jax.Array, logits_BN: jax.Array, kind: Kind, numbers: jax.Array) -> jax.Array:
+    """int32[B]: what each row takes, by a random key of its own.
+
+    Args:
+      keys_B: the keys.
+      logits_BN: of the ways.
+      kind: of a `Sampling`; decides the program.
+      numbers: of the same.
+    """
+    temperature, top_k, top_p = numbers
+    if kind.is_greedy:
         blocks_BMW = _blocks(logits_BN)
         block_B = jnp.argmax(jnp.max(blocks_BMW, axis=-1), axis=-1)
         return _join(block_B, jnp.argmax(_take(blocks_BMW, block_B), axis=-1))
-    logits_BN = logits_BN / jnp.asarray(how.temperature, logits_BN.dtype)
-    if 0 < how.top_k < logits_BN.shape[-1]:
-        logits_BN = keep_top_k(logits_BN, how.top_k)
-    if how.top_p < 1.0:
-        logits_BN = keep_top_p(logits_BN, how.top_p)
+    logits_BN = logits_BN / temperature.astype(logits_BN.dtype)
+    if kind.has_top_k:
+        logits_BN = keep_top_k(logits_BN, top_k)
+    if kind.has_top_p:
+        logits_BN = keep_top_p(logits_BN, top_p)
     blocks_BMW = _blocks(logits_BN)
     keys_B2 = jax.vmap(jax.random.split)(keys_B)
     draw_each = jax.vmap(jax.random.categorical)
@@ -59,13 +87,13 @@ def draw(keys_B: jax.Array, logits_BN: jax.Array, how: Sampling) -> jax.Array:
     return _join(block_B, draw_each(keys_B2[:, 1], _take(blocks_BMW, block_B)))
 
 
-def keep_top_k(logits_BN: jax.Array, k: int) -> jax.Array:
+def keep_top_k(logits_BN: jax.Array, k: float | jax.Array) -> jax.Array:
     """-inf for all but the k highest; what ties with the lowest of these is kept too."""
     ones_BN = jnp.ones(logits_BN.shape, jnp.float32)
     return _keep_highest(logits_BN, ones_BN, jnp.float32(k))
 
 
-def keep_top_p(logits_BN: jax.Array, p: float) -> jax.Array:
+def keep_top_p(logits_BN: jax.Array, p: float | jax.Array) -> jax.Array:
     """-inf for all but the fewest highest whose softmax is at least p together; ties are kept."""
     return _keep_highest(logits_BN, jax.nn.softmax(logits_BN, axis=-1), jnp.float32(p))
 

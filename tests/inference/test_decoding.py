@@ -28,9 +28,13 @@ def test_a_step_copies_no_cache(batch):
     ids_B, allowed_1V = np.full(batch, 5, np.int32), np.ones((1, 128), bool)
     network.step(rows, ids_B, allowed_1V, keys_B, 1, how)
     compiled = decoding._step.lower(
-        network._model, how, network._params, rows.cache, rows.lengths_B, ids_B, allowed_1V,
-        keys_B, np.int32(2),
+        network._model, how.kind, how.numbers, network._params, rows.cache, rows.lengths_B, ids_B,
+        allowed_1V, keys_B, np.int32(2),
     ).compile()  # fmt: skip
     leaf = jax.tree.leaves(rows.cache)[0]
     assert leaf.nbytes == batch * 2 * 16 * SLOTS * 4
     assert compiled.memory_analysis().temp_size_in_bytes < leaf.nbytes
+    # Nor does another temperature make another program.
+    programs = decoding._step._cache_size()
+    network.step(rows, ids_B, allowed_1V, keys_B, 2, sampling.Sampling(temperature=0.5))
+    assert decoding._step._cache_size() == programs

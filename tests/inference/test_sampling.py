@@ -55,10 +55,10 @@ def test_what_ties_is_kept():
 def test_greedy_is_the_limit_of_low_temperatures(logits_BN, seed):
     keys = jax.random.split(jax.random.key(seed), 1)
     # The two highest are a hundredth apart, or more.
-    greedy = sampling.draw(keys, logits_BN, sampling.Sampling(temperature=0.0))
-    low = sampling.draw(keys, logits_BN, sampling.Sampling(temperature=1e-4))
+    greedy = draw(keys, logits_BN, temperature=0.0)
+    low = draw(keys, logits_BN, temperature=1e-4)
     assert greedy[0] == low[0] == np.argmax(logits_BN[0])
-    one = sampling.draw(keys, logits_BN, sampling.Sampling(top_k=1))
+    one = draw(keys, logits_BN, top_k=1)
     assert one[0] == greedy[0]
 
 
@@ -68,13 +68,22 @@ def test_draws_follow_the_probabilities():
     with np.errstate(divide="ignore"):
         logits_BN = jnp.broadcast_to(jnp.asarray(np.log(p), jnp.float32), (rows, 5))
     keys = jax.random.split(jax.random.key(0), rows)
-    shares = np.bincount(sampling.draw(keys, logits_BN, sampling.Sampling()), minlength=5) / rows
+    shares = (
+        np.bincount(
+            draw(
+                keys,
+                logits_BN,
+            ),
+            minlength=5,
+        )
+        / rows
+    )
     # Five standard deviations of a share of a half.
     assert np.abs(shares - p).max() < 5 * 0.5 / rows**0.5
-    cold = sampling.draw(keys, logits_BN, sampling.Sampling(temperature=0.5))
+    cold = draw(keys, logits_BN, temperature=0.5)
     shares = np.bincount(cold, minlength=5) / rows
     assert np.abs(shares - p**2 / (p**2).sum()).max() < 5 * 0.5 / rows**0.5
-    few = sampling.draw(keys, logits_BN, sampling.Sampling(top_p=0.6))
+    few = draw(keys, logits_BN, top_p=0.6)
     assert set(np.asarray(few).tolist()) == {0, 1}
 
 
@@ -84,7 +93,7 @@ def test_the_first_of_the_highest_wins_whatever_block_it_is_in(ways):
     # Few levels, so that the highest is there several times.
     logits_BN = rng.integers(0, 4, (200, ways)).astype(np.float32)
     keys = jax.random.split(jax.random.key(0), 200)
-    greedy = sampling.draw(keys, jnp.asarray(logits_BN), sampling.Sampling(temperature=0.0))
+    greedy = draw(keys, jnp.asarray(logits_BN), temperature=0.0)
     assert np.asarray(greedy).tolist() == logits_BN.argmax(-1).tolist()
 
 
@@ -98,7 +107,12 @@ def test_draws_among_many_blocks_follow_the_probabilities():
     rows = 50_000
     keys = jax.random.split(jax.random.key(1), rows)
     logits_BN = jnp.broadcast_to(jnp.asarray(logits_N), (rows, 700))
-    drawn = np.asarray(sampling.draw(keys, logits_BN, sampling.Sampling()))
+    drawn = np.asarray(
+        draw(
+            keys,
+            logits_BN,
+        )
+    )
     assert np.isfinite(logits_N[drawn]).all()
     shares = np.bincount(drawn, minlength=700) / rows
     assert (np.abs(shares - p) < 5 * np.sqrt(p / rows) + 1e-12).all()
