@@ -128,6 +128,14 @@ def _explain(error: Exception) -> str:
             f"gin: {module.__name__} has no {missing.group(2)}."
             f"{_suggestion(missing.group(2), set(vars(module)))}"
         )
+    if missing := re.search(
+        r"'(\w+)' was not provided .*?line \d+\s+([\w./]+)", message, re.DOTALL
+    ):
+        known = {statement.bound_name() for statement in gin.config._IMPORTS}
+        return (
+            f"gin: no file imports the {missing.group(1)} of {missing.group(2)}."
+            f"{_suggestion(missing.group(1), known)}"
+        )
     name = re.search(r"(?:matching (?:reference )?'@?|parameter named ')([\w./]+)", message)
     # Not the line of a binding: it has none, and is named by what is wrong with it.
     place = re.search(r"In file[^\n]*line \d+", message)

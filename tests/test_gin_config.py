@@ -44,7 +44,7 @@ def test_a_folder_with_a_files_first_name_is_no_package(gin_file, monkeypatch, t
         ("LAYERS = 5", "nothing reads LAYERS"),
         ("config.DecoderConfig.num_layers = (", "never closed"),
         ("config.DecoderConfig.num_layers = 3 4", "Expected newline: config.D"),
-        ("foo.bar = 1", "'foo' was not provided"),
+        ("foo.bar = 1", "no file imports the foo of foo.bar"),
         ("config.DecoderConfig.num_layers = @config.DecoderConfi()", "Did you mean DecoderConfig"),
         ("other/config.DecoderConfig.num_layers = 5", "nothing reads other/config.DecoderConfig"),
     ],

@@ -70,6 +70,7 @@ def test_what_is_missing_is_said(capsys, run_folder, argv, says):
     assert says in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_inference(capsys, run_folder):
     """Every method and key of the contract; without trained models there is no bits/byte."""
     text = run_folder / "documents.jsonl"

@@ -128,7 +128,7 @@ def test_fresh_starts_the_rows_anew(capsys, text, tmp_path):
         (["--text", "no/such/*.txt"], "No file matches"),
         (["--gin_file", "runs/nosuch.gin"], "nosuch.gin"),
         (["--gin.smoke.Settings.eval_byte=1"], "eval_byte"),
-        (["--gin.recipe.AC.token_bits=8"], "recipe.AC"),
+        (["--gin.recipe.AC.token_bits=8"], "recipe.AC.token_bits. Did you mean recipes"),
     ],
 )
 def test_bad_input_is_one_line(capsys, text, tmp_path, arguments, words):

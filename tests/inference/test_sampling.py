@@ -15,9 +15,14 @@ LOGITS = st.lists(st.integers(-800, 800), min_size=9, max_size=9, unique=True).m
 )
 
 
+# A loop is compiled at each call, unless the call is.
+keep_top_k, keep_top_p = map(jax.jit, (sampling.keep_top_k, sampling.keep_top_p))
+drawn_by = jax.jit(sampling.draw, static_argnames="kind")
+
+
 def draw(keys_B, logits_BN, **settings):
     how = sampling.Sampling(**settings)
-    return sampling.draw(keys_B, logits_BN, how.kind, jnp.asarray(how.numbers))
+    return drawn_by(keys_B, logits_BN, how.kind, how.numbers)
 
 
 def kept(logits_BN):
@@ -27,7 +32,7 @@ def kept(logits_BN):
 @hypothesis.settings(max_examples=50)
 @hypothesis.given(LOGITS, st.integers(1, 8))
 def test_top_k_keeps_the_k_highest(logits_BN, k):
-    keeps = kept(sampling.keep_top_k(logits_BN, k))
+    keeps = kept(keep_top_k(logits_BN, k))
     assert keeps.sum() == k
     values = np.asarray(logits_BN[0])
     assert values[keeps].min() > values[~keeps].max()
@@ -36,7 +41,7 @@ def test_top_k_keeps_the_k_highest(logits_BN, k):
 @hypothesis.settings(max_examples=50)
 @hypothesis.given(LOGITS, st.floats(0.01, 0.99))
 def test_top_p_keeps_the_fewest_with_the_mass(logits_BN, p):
-    keeps = kept(sampling.keep_top_p(logits_BN, p))
+    keeps = kept(keep_top_p(logits_BN, p))
     mass = np.asarray(jax.nn.softmax(logits_BN)[0], np.float64)
     assert mass[keeps].sum() >= p - 1e-5
     lowest = mass[keeps].min()
@@ -46,8 +51,8 @@ def test_top_p_keeps_the_fewest_with_the_mass(logits_BN, p):
 
 def test_what_ties_is_kept():
     logits_BN = jnp.asarray([[1.0, 0.0, 1.0, 1.0]])
-    assert kept(sampling.keep_top_k(logits_BN, 2)).tolist() == [True, False, True, True]
-    assert kept(sampling.keep_top_p(logits_BN, 0.1)).tolist() == [True, False, True, True]
+    assert kept(keep_top_k(logits_BN, 2)).tolist() == [True, False, True, True]
+    assert kept(keep_top_p(logits_BN, 0.1)).tolist() == [True, False, True, True]
 
 
 @hypothesis.settings(max_examples=20)
@@ -107,12 +112,7 @@ def test_draws_among_many_blocks_follow_the_probabilities():
     rows = 50_000
     keys = jax.random.split(jax.random.key(1), rows)
     logits_BN = jnp.broadcast_to(jnp.asarray(logits_N), (rows, 700))
-    drawn = np.asarray(
-        draw(
-            keys,
-            logits_BN,
-        )
-    )
+    drawn = np.asarray(draw(keys, logits_BN))
     assert np.isfinite(logits_N[drawn]).all()
     shares = np.bincount(drawn, minlength=700) / rows
     assert (np.abs(shares - p) < 5 * np.sqrt(p / rows) + 1e-12).all()
