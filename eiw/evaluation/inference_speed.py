@@ -177,7 +177,9 @@ class _Subject:
             self._method.compressor.encode(prompt)[1 - settings.context :] + vocab.NUM_SPECIAL_IDS
             for prompt in self._prompts
         ]
-        self._codes_BT = _codes(self._method, parts, settings.steps, self._is_streamed)
+        # Of other text than the prompts': what M1 said of those is remembered.
+        others = [part[settings.prompt_bytes :] for part in parts]
+        self._codes_BT = _codes(self._method, others, settings.steps, self._is_streamed)
         self._allowed_1V = jnp.ones((1, model.config.padded_vocab_size), bool)
         self._keys_B = jax.random.split(jax.random.key(0), batch)
         self._rows: decoding.Rows | None = None
