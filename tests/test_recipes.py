@@ -150,3 +150,15 @@ def test_windows_are_compiled_where_they_can_be(settings, name, kind, m1, tmp_pa
     for one, other in zip(loaded.encode_batch(DOCUMENTS), codes, strict=True):
         np.testing.assert_array_equal(one, other)
     assert loaded.decode_batch(codes) == DOCUMENTS or not built.lossless
+
+
+def test_the_size_of_m1s_program_is_passed_on(m1, monkeypatch):
+    asked = {}
+
+    def load(folder, **sizes):
+        asked.update(sizes)
+        return byte_model.load_byte_model(folder)
+
+    monkeypatch.setattr(byte_lm.ByteLM, "load", load)
+    recipes.AC(rows=1, context=64).build(None, m1)
+    assert asked == {"rows": 1, "context": 64}

@@ -13,6 +13,9 @@ from eiw.recipes.block_coder import BlockCoder
 class _UnderM1(BlockCoder):
     context: int = 1024
     """Symbols that M1 sees: the length of its cache."""
+    rows: int = byte_lm.ROWS
+    """Texts that M1 reads side by side. Many code a corpus fastest, one is fastest where one text
+    is generated. Integers depend on it, and so codes do."""
 
     reads_m1 = True
     is_static = False
@@ -21,7 +24,7 @@ class _UnderM1(BlockCoder):
         self, text: corpus.Split | None, m1_folder: pathlib.Path | None
     ) -> byte_lm.ByteLM:
         del text
-        return byte_lm.ByteLM.load(m1_folder, context=self.context)
+        return byte_lm.ByteLM.load(m1_folder, rows=self.rows, context=self.context)
 
 
 class AC(_UnderM1):
