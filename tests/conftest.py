@@ -1,12 +1,19 @@
-"""Strictness for every test: two CPU devices, no silent dtype promotion, no silent broadcasting."""
+"""Strictness for every test: two CPU devices, no silent dtype promotion, no silent broadcasting.
+
+And the module `tiny_flags`, for all that train.
+"""
 
 import os
+import pathlib
+import sys
 
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import hypothesis
 import jax
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

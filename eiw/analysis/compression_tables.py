@@ -135,15 +135,11 @@ def _loss_lines(rows: Sequence[Row]) -> list[str]:
 def _table(
     rows: Sequence[Row], columns: dict[str, Callable[[Row, PaperFigures], str]]
 ) -> list[str]:
-    lines = [
-        "| " + " | ".join(["method", *columns]) + " |",
-        "|" + "|".join([":---"] + ["---:"] * len(columns)) + "|",
-    ]
+    body = []
     for row in rows:
         paper = paper_figures(row.compressor_name)
-        cells = [row.name, *(cell(row, paper) for cell in columns.values())]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        body.append([row.name, *(cell(row, paper) for cell in columns.values())])
+    return tables.markdown_lines(["method", *columns], body)
 
 
 def _fixed(value: float | None, digits: int) -> str:

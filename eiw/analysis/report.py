@@ -251,9 +251,7 @@ def _markdown(
     """The same report for terminals and code hosts."""
     headers, body = table
     lines = [f"# {_TITLE}", "", *_markdown_section(lead), "## All runs", ""]
-    lines.append("| " + " | ".join(headers) + " |")
-    lines.append("|" + "|".join([":---"] + ["---:"] * (len(headers) - 1)) + "|")
-    lines += ["| " + " | ".join(map(_escape, cells)) + " |" for cells in body]
+    lines += tables.markdown_lines(headers, [list(map(_escape, cells)) for cells in body])
     lines.append("")
     for picture in pictures:
         lines += [f"![{picture.caption}](figures/{picture.name}.png)", "", picture.caption, ""]

@@ -98,6 +98,15 @@ def table_cells(
     return list(columns), [[cell(row) for cell in columns.values()] for row in rows]
 
 
+def markdown_lines(headers: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """A table in markdown: the first column to the left, the others, numbers, to the right."""
+    return [
+        "| " + " | ".join(headers) + " |",
+        "|" + "|".join([":---"] + ["---:"] * (len(headers) - 1)) + "|",
+        *("| " + " | ".join(cells) + " |" for cells in body),
+    ]
+
+
 def bits_with_error(scored: rows_lib.Row | document_scores.Score | None) -> str:
     """`2.104 ± 0.013`: bits/byte with its standard error, as far as they were measured."""
     if scored is None:

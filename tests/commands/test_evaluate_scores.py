@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tiny_flags
 
 from eiw import main, rows
 from eiw.coding import byte_model
@@ -13,17 +14,9 @@ from eiw.compressors import raw_bytes, tunstall_fit
 from eiw.data import corpus, token_files
 from eiw.evaluation import document_scores
 
-LENGTH, BATCH = 16, 2
+LENGTH, BATCH = tiny_flags.LENGTH, tiny_flags.BATCH
 TEXTS = [f"Document {i} of a few, which is a text. ".encode() * (i % 4 + 1) for i in range(40)]
-TINY = [
-    *("--gin_file=runs/train.gin", "--gin_file=sizes/tiny.gin"),
-    "--gin.loop.TrainConfig.steps=2",
-    f"--gin.pipeline.ModelRun.batch_size={BATCH}",
-    f"--gin.pipeline.ModelRun.length={LENGTH}",
-    "--gin.config.DecoderConfig.num_layers=1",
-    "--gin.config.DecoderConfig.embed_dim=16",
-    "--gin.config.DecoderConfig.mlp_dim=16",
-]
+TINY = ["--gin_file=runs/train.gin", *tiny_flags.TINY]
 
 
 def write_tokens(folder, compressor, texts=TEXTS, corpus_sha256="ab" * 32):

@@ -5,6 +5,7 @@ import sys
 import types
 
 import pytest
+import tiny_flags
 
 from eiw import main
 from eiw.coding import byte_model
@@ -13,15 +14,7 @@ from eiw.compressors.tunstall_fit import fit_tunstall
 from eiw.data import corpus, token_files
 
 DOCUMENTS = ["the text that a model is trained on, größer ".encode() * 5, b"and some more of it"]
-TINY = [
-    *("--gin_file=runs/train.gin", "--gin_file=sizes/tiny.gin"),
-    "--gin.loop.TrainConfig.steps=2",
-    "--gin.pipeline.ModelRun.batch_size=2",
-    "--gin.pipeline.ModelRun.length=16",
-    "--gin.config.DecoderConfig.num_layers=1",
-    "--gin.config.DecoderConfig.embed_dim=16",
-    "--gin.config.DecoderConfig.mlp_dim=16",
-]
+TINY = ["--gin_file=runs/train.gin", *tiny_flags.TINY]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tiny_flags
 
 from eiw import byte_lm, main
 from eiw.coding import byte_model
@@ -10,15 +11,7 @@ from eiw.compressors.raw_bytes import RawBytes
 from eiw.compressors.tunstall_fit import fit_tunstall
 from eiw.data import corpus, token_files
 
-TINY = [
-    *("--gin_file=runs/m1.gin", "--gin_file=sizes/tiny.gin"),
-    "--gin.loop.TrainConfig.steps=2",
-    "--gin.pipeline.ModelRun.batch_size=2",
-    "--gin.pipeline.ModelRun.length=16",
-    "--gin.config.DecoderConfig.num_layers=1",
-    "--gin.config.DecoderConfig.embed_dim=16",
-    "--gin.config.DecoderConfig.mlp_dim=16",
-]
+TINY = ["--gin_file=runs/m1.gin", *tiny_flags.TINY]
 DOCUMENTS = [b"the text that a model is trained on, " * 5, b"and some more of it"]
 
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import tiny_flags
 
 import eiw.tasks  # noqa: F401, registers text_*
 from eiw import main, rows, vocab
@@ -14,17 +15,8 @@ from eiw.models import decoder
 from eiw.training import checkpoint
 
 TASK = "text_bytes"
-BATCH, LENGTH = 2, 16
-TINY = [
-    *("--gin_file=runs/train.gin", "--gin_file=sizes/tiny.gin"),
-    "--gin.loop.TrainConfig.steps=2",
-    "--gin.loop.TrainConfig.log_every=1",
-    f"--gin.pipeline.ModelRun.batch_size={BATCH}",
-    f"--gin.pipeline.ModelRun.length={LENGTH}",
-    "--gin.config.DecoderConfig.num_layers=1",
-    "--gin.config.DecoderConfig.embed_dim=16",
-    "--gin.config.DecoderConfig.mlp_dim=16",
-]
+BATCH, LENGTH = tiny_flags.BATCH, tiny_flags.LENGTH
+TINY = ["--gin_file=runs/train.gin", *tiny_flags.TINY, "--gin.loop.TrainConfig.log_every=1"]
 
 
 @pytest.fixture(scope="module", autouse=True)

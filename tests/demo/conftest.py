@@ -4,6 +4,7 @@ import pathlib
 import sys
 
 import pytest
+import tiny_flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -16,15 +17,7 @@ from eiw.compressors.window_dictionary import compile_windows
 from eiw.data import corpus, token_files
 
 DOCUMENTS = ["the text that a model is trained on, größer ".encode() * 5, b"and some more of it"]
-TINY = [
-    *("--gin_file=runs/train.gin", "--gin_file=sizes/tiny.gin"),
-    "--gin.loop.TrainConfig.steps=2",
-    "--gin.pipeline.ModelRun.batch_size=2",
-    "--gin.pipeline.ModelRun.length=16",
-    "--gin.config.DecoderConfig.num_layers=1",
-    "--gin.config.DecoderConfig.embed_dim=16",
-    "--gin.config.DecoderConfig.mlp_dim=16",
-]
+TINY = ["--gin_file=runs/train.gin", *tiny_flags.TINY]
 
 
 @pytest.fixture(scope="session")

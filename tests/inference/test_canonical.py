@@ -58,22 +58,9 @@ def test_where_a_prompt_ends_in_a_window_does_not_show(seed):
     for prompt in toy.all_texts(5):
         codes = compressor.encode(prompt).tolist()
         boundaries = parses.boundaries(codes)
-        log_p = np.stack([model.log_p(tuple(codes[: each.codes])) for each in boundaries])
-        weights = ways.log_weights(parses.forks(boundaries, codes), log_p)
-        weights = np.exp(weights - ways.log_sum(weights))
-        found: dict[bytes, float] = {}
-        for row, code in np.argwhere(weights):
-            prefix = tuple(codes[: boundaries[row].codes])
-            for text, share in model.finished(prefix, int(code)).items():
-                found[text] = found.get(text, 0.0) + weights[row, code] * share
-        begin = [text.startswith(prompt) for text in model.texts]
-        total = model.probabilities[begin].sum()
-        truth = {
-            text: probability / total
-            for text, probability in zip(model.texts, model.probabilities, strict=True)
-            if text.startswith(prompt)
-        }
-        assert toy.distance(found, truth) < 1e-9
+        paths = [tuple(codes[: each.codes]) for each in boundaries]
+        forks = parses.forks(boundaries, codes)
+        assert toy.distance_to_truth(model, prompt, paths, forks) < 1e-9
 
 
 def test_cutting_before_the_last_code_is_among_the_ways():

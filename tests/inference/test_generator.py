@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import toy_codes as toy
 
-from eiw import errors, vocab
+from eiw import errors, inference, vocab
 from eiw.coding import byte_model
 from eiw.compressors.ans import ANS
 from eiw.compressors.equal_text import EqualText
@@ -329,3 +329,9 @@ def test_only_longest_entries_have_exact_bytes(ngrams):
     compressor = fit_tunstall(ngrams, 300).with_parse(Parse("fewest"))
     with pytest.raises(errors.InputError, match="longest entries"):
         make(compressor)[0].byte_model()
+
+
+def test_the_folder_names_what_its_users_want():
+    assert inference.Generator is generator.Generator
+    with pytest.raises(AttributeError, match="Generater"):
+        inference.Generater  # noqa: B018

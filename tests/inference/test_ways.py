@@ -24,7 +24,7 @@ from eiw.compressors.raw_bytes import RawBytes
 from eiw.compressors.sentence_piece import SentencePiece
 from eiw.compressors.tunstall_fit import fit_tunstall
 from eiw.compressors.window_dictionary import compile_windows
-from eiw.inference import canonical, code_texts, ways, ways_on
+from eiw.inference import canonical, code_texts, ways_on
 
 LETTERS = b"a b"
 ROOM = 999
@@ -178,21 +178,7 @@ def test_where_a_prompt_ends_does_not_show(name):
     for prompt in toy.all_texts(4, LETTERS[:2]):
         way = from_here.after(prompt, ROOM)
         paths = [(*way.sure, *way.path(number)) for number in range(len(way.forks))]
-        log_p = np.stack([model.log_p(path) for path in paths])
-        weights = ways.log_weights(way.forks, log_p)
-        weights = np.exp(weights - ways.log_sum(weights))
-        found: dict[bytes, float] = {}
-        for row, code in np.argwhere(weights):
-            for text, share in model.finished(paths[row], int(code)).items():
-                found[text] = found.get(text, 0.0) + weights[row, code] * share
-        begin = [text.startswith(prompt) for text in model.texts]
-        total = model.probabilities[begin].sum()
-        truth = {
-            text: probability / total
-            for text, probability in zip(model.texts, model.probabilities, strict=True)
-            if text.startswith(prompt)
-        }
-        assert toy.distance(found, truth) < 1e-9
+        assert toy.distance_to_truth(model, prompt, paths, way.forks) < 1e-9
 
 
 @pytest.mark.parametrize(

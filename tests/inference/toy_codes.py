@@ -6,12 +6,14 @@ probabilities of the texts, cut by the compressor's own encoder.
 
 import collections
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
 from eiw.compressors.base import Compressor
 from eiw.compressors.parse import Parse
 from eiw.compressors.tunstall import Tunstall
+from eiw.inference import ways
 
 LETTERS = b"ab"
 LONGEST = 7
@@ -57,15 +59,15 @@ class TableModel:
             for end in range(len(codes) + 1):
                 self.of_prefix[codes[:end]].append(index)
                 code = codes[end] if end < len(codes) else self.num_codes
-                ways = self._next[codes[:end]]
-                ways[code] = ways.get(code, 0.0) + self.probabilities[index]
+                following = self._next[codes[:end]]
+                following[code] = following.get(code, 0.0) + self.probabilities[index]
 
     def log_p(self, prefix: tuple[int, ...]) -> np.ndarray:
         """float64[C + 1] after a sequence of codes, EOS last; no text has some sequences."""
         row = np.full(self.num_codes + 1, -np.inf)
-        ways = self._next.get(prefix, {})
-        for code, probability in ways.items():
-            row[code] = np.log(probability / sum(ways.values()))
+        following = self._next.get(prefix, {})
+        for code, probability in following.items():
+            row[code] = np.log(probability / sum(following.values()))
         return row
 
     def finished(self, prefix: tuple[int, ...], code: int) -> dict[bytes, float]:
@@ -78,6 +80,25 @@ class TableModel:
         return {self.texts[index]: self.probabilities[index] / total for index in only}
 
 
-def distance(one: dict[bytes, float], other: dict[bytes, float]) -> float:
-    """The greatest difference of two distributions over texts."""
-    return max(abs(one.get(text, 0.0) - other.get(text, 0.0)) for text in one.keys() | other.keys())
+def distance_to_truth(
+    model: TableModel, prompt: bytes, paths: Sequence[tuple[int, ...]], forks: Sequence[ways.Fork]
+) -> float:
+    """The greatest difference over texts, between drawing a way on and the model's own truth.
+
+    `paths` are the codes before each of the forks.
+    """
+    weights = ways.log_weights(forks, np.stack([model.log_p(path) for path in paths]))
+    weights = np.exp(weights - ways.log_sum(weights))
+    found: dict[bytes, float] = {}
+    for row, code in np.argwhere(weights):
+        for text, share in model.finished(paths[row], int(code)).items():
+            found[text] = found.get(text, 0.0) + weights[row, code] * share
+    begin = [text.startswith(prompt) for text in model.texts]
+    total = model.probabilities[begin].sum()
+    truth = {
+        text: probability / total
+        for text, probability in zip(model.texts, model.probabilities, strict=True)
+        if text.startswith(prompt)
+    }
+    texts = found.keys() | truth.keys()
+    return max(abs(found.get(text, 0.0) - truth.get(text, 0.0)) for text in texts)
