@@ -152,11 +152,13 @@ def _train_on_task(
     prepared = pipeline.prepare(output, run)
     # A million objects come, and stay: no need to look for garbage among them, now or later.
     gc.disable()
-    # These import TensorFlow: neither --help nor token files are to wait for it, or to need it.
-    task_pipeline = importlib.import_module("eiw.task_pipeline")
-    task_flags.register(values)
-    gc.freeze()
-    gc.enable()
+    try:
+        # These import TensorFlow: neither --help nor token files are to wait for it, or to need it.
+        task_pipeline = importlib.import_module("eiw.task_pipeline")
+        task_flags.register(values)
+        gc.freeze()
+    finally:
+        gc.enable()
     data = task_pipeline.open_task(
         values.task, values.use_cached, values.cache_dirs, values.tfds_data_dir
     )
