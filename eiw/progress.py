@@ -1,12 +1,17 @@
 """One progress bar for every long stage: what, how far, how fast, how long still."""
 
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import tqdm
 
 Item = TypeVar("Item")
+
+# tqdm's own is a semaphore of the system, for bars of several processes, and stays behind when a
+# process is killed.
+tqdm.tqdm.set_lock(threading.RLock())
 
 
 def bar(description: str, total: float | None = None, unit: str = "it") -> tqdm.tqdm:

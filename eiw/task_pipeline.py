@@ -15,18 +15,15 @@ The exact score is of the split's first examples, whole: the same blocks of text
 each compressed and scored by itself, with EOS paid for but no byte.
 """
 
-import dataclasses
 import functools
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
-import seqio
 
-from eiw import compressors, errors, model_rows, pipeline, rows, score_pipeline
-from eiw.data import crops, seqio_batches, task_text, token_files
+from eiw import errors, model_rows, pipeline, remote_object, rows, score_pipeline
+from eiw.data import crops, task_batches, task_facts
 from eiw.evaluation import baselines, bits_per_byte, document_scores
 from eiw.inference import contexts
 from eiw.models import decoder
@@ -37,56 +34,20 @@ _SPLIT = "validation"
 _COUNTED_BATCHES = 100
 
 
-@dataclasses.dataclass(frozen=True)
-class TaskData:
-    """A SeqIO task, opened.
-
-    Attributes:
-      name: of the task.
-      compressor: behind its vocabulary.
-      use_cached: whether its ids come from an offline cache.
-    """
-
-    name: str
-    compressor: compressors.Compressor
-    use_cached: bool
-
-
-def open_task(
-    name: str,
-    use_cached: bool = False,
-    cache_dirs: Sequence[str] = (),
-    tfds_data_dir: str | None = None,
-) -> TaskData:
-    """Looks up a registered task and loads its compressor.
-
-    Args:
-      name: of the task; its module is imported.
-      use_cached: read the ids from its offline cache.
-      cache_dirs: where caches are looked for, besides those that SeqIO knows.
-      tfds_data_dir: where TFDS has its data; default: TFDS's own choice.
+def open_task(reader: remote_object.RemoteObject) -> task_facts.TaskFacts:
+    """Asks a `task_reader.TaskReader` what its task is.
 
     Raises:
-      InputError: there is no such task or no such cache, its compressor is missing, or it cannot be
-        scored.
+      InputError: it cannot be found, opened or scored.
     """
-    if tfds_data_dir is not None:
-        seqio.set_tfds_data_dir_override(tfds_data_dir)
-    task = task_text.find(name)
-    task_text.check_scorable(task, _SPLIT)
-    seqio.add_global_cache_dirs(list(cache_dirs))
-    if use_cached and not task.cache_dir:
-        raise errors.InputError(
-            f"{name} is in none of the caches {seqio.get_global_cache_dirs()}: make it by "
-            "`eiw compress --tasks`, and say where by --cache_dirs."
-        )
-    return TaskData(name, task.output_features["targets"].vocabulary.compressor, use_cached)
+    return reader.call("facts", _SPLIT)
 
 
 def train(
     folder: pathlib.Path,
     run: pipeline.ModelRun,
-    data: TaskData,
+    reader: remote_object.RemoteObject,
+    task: task_facts.TaskFacts,
     name: str = "",
     eval_bytes: int = 1_000_000,
     prepared: programs.Programs | None = None,
@@ -100,7 +61,8 @@ def train(
     Args:
       folder: of the run.
       run: the model and how it is trained; its vocabulary becomes the compressor's.
-      data: the task.
+      reader: a `task_reader.TaskReader`.
+      task: what `open_task` said of it.
       name: the run's folder.
       eval_bytes: text that is scored whole, at least.
       prepared: of `pipeline.prepare`; of another vocabulary than the compressor's it is left alone.
@@ -111,26 +73,24 @@ def train(
     """
     if run.crops != crops.Crops():
         raise errors.InputError("Crops are cut from token files: a task cuts its own examples.")
-    run = run.on(data.compressor.vocab_size)
+    run = run.on(task.vocab_size)
     if prepared is None or prepared.blueprint.model.config != run.model:
         prepared = pipeline.prepare(folder, run)
-    source = seqio_batches.SeqioSource(
-        data.name,
+    source = task_batches.TaskSource(
+        reader,
+        task.name,
         run.batch_size,
         run.length,
         run.training.seed,
         jax.process_index(),
         jax.process_count(),
-        use_cached=data.use_cached,
     )
 
     @functools.cache
-    def held_out() -> task_text.HeldOut:
+    def held_out() -> task_facts.HeldOut:
         # At the first score: reading the split would keep the first step waiting.
         examples = score_pipeline.PAPER_BATCHES * run.batch_size
-        return task_text.held_out(
-            task_text.find(data.name), _SPLIT, examples, run.length, data.use_cached
-        )
+        return reader.call("held_out", _SPLIT, examples, run.length)
 
     model = decoder.Decoder(run.model)
 
@@ -149,14 +109,14 @@ def train(
         by_paper,
         prepared,
         {
-            "task": data.name,
-            "compressor": data.compressor.name,
-            "compressor_fingerprint": data.compressor.fingerprint,
+            "task": task.name,
+            "compressor": task.compressor["name"],
+            "compressor_fingerprint": task.fingerprint,
             "length": run.length,
             "batch_size": run.batch_size,
         },
     )
-    blocks, block_bytes = task_text.first_examples(task_text.find(data.name), _SPLIT, eval_bytes)
+    blocks, block_bytes = reader.call("first_examples", _SPLIT, eval_bytes)
     score = bits_per_byte.score_blocks(
         model,
         result.state.params,
@@ -165,9 +125,7 @@ def train(
         contexts.Contexts(run.length, batch_size=score_pipeline.batch_size()),
         held_out().text.sha256,
     )
-    training_ids = task_text.training_ids(
-        task_text.find(data.name), _COUNTED_BATCHES * run.batch_size, run.length, data.use_cached
-    )
+    training_ids = reader.call("training_ids", _COUNTED_BATCHES * run.batch_size, run.length)
     if hosts.is_first():
         document_scores.save(folder / "scores", score)
     return rows.Row(
@@ -175,17 +133,17 @@ def train(
         **score_pipeline.row_fields(score),
         **model_rows.model_fields(
             run,
-            token_files.compressor_facts(data.compressor),
-            data.compressor.vocab_size,
+            task.compressor,
+            task.vocab_size,
             (held_out().tokens, held_out().text.bytes),
             score.bits_per_byte,
         ),
         paper_bits_per_byte=by_paper(result.state.params),
         unigram_bits_per_byte=baselines.unigram_bits_per_byte(
-            training_ids, np.concatenate(blocks), data.compressor.vocab_size, score.bytes
+            training_ids, np.concatenate(blocks), task.vocab_size, score.bytes
         ),
         kind="m2",
-        method=data.compressor.name,
+        method=task.compressor["name"],
         bytes=round(result.tokens * held_out().bytes_per_token),
         run=name,
         corpus_sha256=held_out().text.sha256,

@@ -119,7 +119,8 @@ def _write_token_files(values: flags.FlagValues) -> None:
 def _write_caches(values: flags.FlagValues) -> None:
     # These import TensorFlow: neither --help nor token files are to wait for it, or to need it.
     task_cache = importlib.import_module("eiw.data.task_cache")
-    task_flags.register(values)
+    task_text = importlib.import_module("eiw.data.task_text")
+    task_text.register(values.module_import)
     for name in values.tasks:
         stats = task_cache.cache_task(
             name,

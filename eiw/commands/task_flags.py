@@ -1,6 +1,5 @@
 """The flags of commands that use SeqIO tasks."""
 
-import importlib
 from collections.abc import Sequence
 
 from absl import flags
@@ -26,16 +25,3 @@ def refuse(values: flags.FlagValues, names: Sequence[str], given: str) -> None:
     for name in names:
         if values[name].present:
             raise errors.InputError(f"--{name} has no meaning with --{given}.")
-
-
-def register(values: flags.FlagValues) -> None:
-    """Imports the modules that register tasks.
-
-    Raises:
-      InputError: one is not there.
-    """
-    for module in values.module_import:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise errors.InputError(f"--module_import={module}: {error}.") from error

@@ -18,17 +18,18 @@ On several hosts the same line runs on each, with storage that all of them share
 --coordinator, --num_hosts and --host. See `launch/tpu_pod.sh` and `launch/gpu.sh`.
 """
 
+import contextlib
 import dataclasses
-import gc
 import importlib
-import os
-import pathlib
+import typing
 
 from absl import flags
 
-from eiw import errors, model_rows, pipeline, rows, vocab
+from eiw import errors, remote_object
 from eiw.commands import gin_flags, task_flags
-from eiw.training import hosts
+
+if typing.TYPE_CHECKING:
+    from eiw import pipeline
 
 # Flags that go with --task alone.
 _TASK_FLAGS = ("use_cached", "cache_dirs", "module_import", "tfds_data_dir")
@@ -38,7 +39,7 @@ _TASK_FLAGS = ("use_cached", "cache_dirs", "module_import", "tfds_data_dir")
 class Settings:
     """What gin decides about `eiw train`."""
 
-    run: pipeline.ModelRun
+    run: "pipeline.ModelRun"
     stride: int | None = None
     """Of token files: score the test documents by contexts that slide by so many ids, too."""
     eval_bytes: int = 1_000_000
@@ -94,78 +95,29 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Trains, scores on the test tokens, says how good it became."""
+    """Trains, scores on held-out text, says how good it became."""
     if (values.tokens is None) == (values.task is None):
         raise errors.InputError("Give either --tokens, of token files, or --task, of SeqIO.")
     if values.task is None:
         task_flags.refuse(values, _TASK_FLAGS, "tokens")
     else:
         task_flags.refuse(values, ["export_m1"], "task")
-    address = (values.coordinator, values.num_hosts, values.host)
-    if values.distributed or any(part is not None for part in address):
-        hosts.join(*address)
-    settings, config = gin_flags.build(values, Settings)
-    output = pathlib.Path(values.output)
-    train = _train_on_tokens if values.task is None else _train_on_task
-    results = pathlib.Path(values.results or output / "results.jsonl")
-    row = train(values, settings, output, config)
-    if not hosts.is_first():
-        return
-    scores = os.path.relpath(output / "scores", results.parent)
-    rows.append_row(results, dataclasses.replace(row, document_scores=scores))
-    print(
-        f"{output}: {row.steps:,} steps, {row.bits_per_byte:.4f} bits/byte "
-        f"on {row.eval_bytes:,} held-out bytes"
+    with contextlib.ExitStack() as stack:
+        reader = None
+        if values.task is not None:
+            # Importing TensorFlow takes as long as importing JAX and compiling: side by side.
+            reader = stack.enter_context(_task_reader(values))
+        importlib.import_module("eiw.commands.train_jobs").train(values, reader)
+
+
+def _task_reader(values: flags.FlagValues) -> remote_object.RemoteObject:
+    return remote_object.RemoteObject(
+        "eiw.data.task_reader:TaskReader",
+        values.task,
+        values.module_import,
+        values.use_cached,
+        values.cache_dirs,
+        values.tfds_data_dir,
+        # The accelerators are the trainer's.
+        environment={"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""},
     )
-    if row.collapsed:
-        print(
-            f"{output} collapsed: it is no better than uniform ({row.uniform_bits_per_byte:.4f})."
-        )
-
-
-def _train_on_tokens(
-    values: flags.FlagValues, settings: Settings, output: pathlib.Path, config: str
-) -> rows.Row:
-    run, stride = settings.run, settings.stride
-    folder = pathlib.Path(values.tokens)
-    tokens = pipeline.open_tokens(folder)
-    if values.export_m1 is not None and tokens.train.vocab_size != vocab.NUM_BYTES:
-        raise errors.InputError(
-            f"--export_m1 is for models of bytes, and {folder} has {tokens.train.vocab_size:,} "
-            "codes: give the tokens of the compressor `bytes`."
-        )
-    _save_config(output, config)
-    if values.export_m1 is None:
-        outcome = pipeline.train_m2(output, run, tokens, stride)
-        return model_rows.m2_row(outcome, run, tokens, output.name)
-    outcome = pipeline.train_m1(output, run, tokens, pathlib.Path(values.export_m1), stride)
-    return model_rows.m1_row(outcome, run, tokens, output.name)
-
-
-def _train_on_task(
-    values: flags.FlagValues, settings: Settings, output: pathlib.Path, config: str
-) -> rows.Row:
-    run = settings.run
-    if settings.stride is not None:
-        raise errors.InputError("Sliding contexts are for token files: leave out Settings.stride.")
-    # Compiled while TensorFlow is imported, for the vocabulary that gin says.
-    prepared = pipeline.prepare(output, run)
-    # A million objects come, and stay: no need to look for garbage among them, now or later.
-    gc.disable()
-    try:
-        # These import TensorFlow: neither --help nor token files are to wait for it, or to need it.
-        task_pipeline = importlib.import_module("eiw.task_pipeline")
-        task_flags.register(values)
-        gc.freeze()
-    finally:
-        gc.enable()
-    data = task_pipeline.open_task(
-        values.task, values.use_cached, values.cache_dirs, values.tfds_data_dir
-    )
-    _save_config(output, config)
-    return task_pipeline.train(output, run, data, output.name, settings.eval_bytes, prepared)
-
-
-def _save_config(output: pathlib.Path, config: str) -> None:
-    if hosts.is_first():
-        gin_flags.save(output, config)

@@ -4,62 +4,33 @@ The examples of a task are cut from text before they are compressed, and trimmed
 bytes stand behind an id can only be told from both ends of `preprocessors.compress`.
 """
 
-import dataclasses
 import difflib
 import hashlib
-from collections.abc import Iterator
+import importlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import seqio
 import tensorflow as tf
 
 from eiw import errors, progress, vocab
-from eiw.data import preprocessors
+from eiw.data import preprocessors, task_facts
 
 # Longer than any example: whole ones are counted.
 _WHOLE = {"targets": np.iinfo(np.int32).max}
 
 
-@dataclasses.dataclass(frozen=True)
-class SplitText:
-    """A split's text, in the examples that are compressed.
+def register(modules: Sequence[str]) -> None:
+    """Imports modules that register tasks.
 
-    Attributes:
-      examples: how many.
-      bytes: of the raw text, without EOS.
-      eos: ends of documents in it.
-      sha256: hex digest of all of it.
+    Raises:
+      InputError: one is not there.
     """
-
-    examples: int
-    bytes: int
-    eos: int
-    sha256: str
-
-
-@dataclasses.dataclass(frozen=True)
-class HeldOut:
-    """What a model is scored on.
-
-    Attributes:
-      targets_NT: int32[N, T], the first examples of the split, trimmed and padded.
-      tokens: ids of ALL examples of the split, whole and with EOS.
-      text: of the whole split.
-    """
-
-    targets_NT: np.ndarray
-    tokens: int
-    text: SplitText
-
-    @property
-    def bytes_per_token(self) -> float:
-        """The compression ratio of the whole split, as the paper takes it (3.4), without EOS."""
-        return self.text.bytes / self.tokens
-
-    @property
-    def symbols_per_token(self) -> float:
-        """The same ratio as the paper counts it: EOS is a byte."""
-        return (self.text.bytes + self.text.eos) / self.tokens
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise errors.InputError(f"--module_import={module}: {error}.") from error
 
 
 def find(name: str) -> seqio.Task:
@@ -102,7 +73,7 @@ def symbols(task: seqio.Task, split: str) -> Iterator[np.ndarray]:
         yield example["symbols"]
 
 
-def measure(task: seqio.Task, split: str) -> SplitText:
+def measure(task: seqio.Task, split: str) -> task_facts.SplitText:
     """Reads a split's text, which is quick beside compressing it.
 
     Raises:
@@ -118,12 +89,12 @@ def measure(task: seqio.Task, split: str) -> SplitText:
         digest.update(example.astype("<u2").tobytes())
     if not count:
         raise errors.InputError(f"Task {task.name} has no examples in {split}.")
-    return SplitText(count, size, eos, digest.hexdigest())
+    return task_facts.SplitText(count, size, eos, digest.hexdigest())
 
 
 def held_out(
     task: seqio.Task, split: str, max_examples: int, length: int, use_cached: bool
-) -> HeldOut:
+) -> task_facts.HeldOut:
     """Reads a whole split, unshuffled: its text, and what the task makes of it.
 
     Args:
@@ -144,7 +115,7 @@ def held_out(
         tokens += len(ids)
         if len(kept) < max_examples:
             kept.append(np.pad(ids[:length], (0, max(0, length - len(ids)))))
-    return HeldOut(np.stack(kept).astype(np.int32), tokens, text)
+    return task_facts.HeldOut(np.stack(kept).astype(np.int32), tokens, text)
 
 
 def first_examples(task: seqio.Task, split: str, min_bytes: int) -> tuple[list, np.ndarray]:

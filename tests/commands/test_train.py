@@ -1,6 +1,8 @@
 """`eiw train`: one decoder on token files, and an M1 out of it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import tiny_flags
@@ -58,3 +60,12 @@ def test_a_model_of_codes_is_no_m1(capsys, tmp_path, dictionary):
     assert status == 1
     assert "--export_m1 is for models of bytes" in err
     assert not (tmp_path / "m1").exists()
+
+
+def test_its_flags_import_no_jax():
+    """A task's process is started before JAX is imported; and --help is quick."""
+    script = "import sys, eiw.commands.train; print({'jax', 'tensorflow'} & set(sys.modules))"
+    output = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert output.stdout == "set()\n", output.stderr

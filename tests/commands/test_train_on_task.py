@@ -1,6 +1,5 @@
 """`eiw train --task`: straight from SeqIO, online or cached, scored by the paper's protocol."""
 
-import gc
 import json
 import math
 
@@ -10,7 +9,7 @@ import tiny_flags
 
 import eiw.tasks  # noqa: F401, registers text_*
 from eiw import main, rows, vocab
-from eiw.data import locations, task_cache, task_text
+from eiw.data import task_cache, task_text
 from eiw.evaluation import bits_per_byte, document_scores
 from eiw.models import decoder
 from eiw.training import checkpoint
@@ -30,9 +29,10 @@ def text(tmp_path_factory):
         for _ in range(1_500)
     ]
     path.write_text("\n".join(lines))
-    locations.set_locations(text=str(path))
-    yield
-    locations.set_locations()
+    with pytest.MonkeyPatch.context() as patch:
+        # For this process and for the one that reads the task.
+        patch.setenv("EIW_TEXT", str(path))
+        yield
 
 
 def eiw_train(capsys, output, *arguments):
@@ -146,8 +146,6 @@ def test_a_cached_task_gives_the_same_ratio_and_goes_on(capsys, tmp_path, online
         ((f"--task={TASK}", "--export_m1=x"), "--export_m1 has no meaning with --task"),
         ((f"--task={TASK}", "--gin.train.Settings.stride=4"), "for token files"),
         (("--task=text_byte",), "Did you mean text_bytes?"),
-        (("--task=docs_bytes", "--use_cached"), "in none of the caches"),
-        ((f"--task={TASK}", "--module_import=no_such"), "No module named 'no_such'"),
         (
             (f"--task={TASK}", '--gin.pipeline.ModelRun.crops=@crops.Crops()',
              '--gin.crops.Crops.begin="anywhere"'),
@@ -161,7 +159,6 @@ def test_bad_input_is_one_line(capsys, tmp_path, arguments, message):
         arguments = ("--gin_file=runs/m1.gin", "--gin_file=sizes/tiny.gin", *arguments)
     status, _, err = eiw_train(capsys, tmp_path / "run", *arguments)
     assert status == 1 and message in err and err.count("\n") == 1
-    assert gc.isenabled()
 
 
 @pytest.mark.slow
