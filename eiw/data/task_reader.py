@@ -54,7 +54,7 @@ class TaskReader:
         """What the task is; loads its compressor.
 
         Raises:
-          InputError: it is missing, or `scored_split` is not there or its bytes cannot be counted.
+          InputError: it is missing, or `scored_split` cannot be scored: `task_text.check_scorable`.
         """
         task_text.check_scorable(self._task, scored_split)
         compressor = self._vocabulary.compressor

@@ -47,13 +47,18 @@ def find(name: str) -> seqio.Task:
 
 
 def check_scorable(task: seqio.Task, split: str) -> None:
-    """Raises InputError if `held_out` would: the task lacks the split, or compresses nothing."""
+    """What `held_out` would find out at the first score, long after training has begun.
+
+    Raises:
+      InputError: the task lacks the split, compresses nothing, or its text is not to be found.
+    """
     if split not in task.splits:
         raise errors.InputError(f"Task {task.name} has no split {split}.")
     if preprocessors.compress not in task.preprocessors:
         raise errors.InputError(
             f"{task.name} has no step `preprocessors.compress`: its bytes cannot be counted."
         )
+    task.source.get_dataset(split, shuffle=False)
 
 
 def symbols(task: seqio.Task, split: str) -> Iterator[np.ndarray]:

@@ -161,6 +161,13 @@ def test_bad_input_is_one_line(capsys, tmp_path, arguments, message):
     assert status == 1 and message in err and err.count("\n") == 1
 
 
+def test_text_that_is_not_there_is_missed_before_anything_is_written(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("EIW_TEXT", str(tmp_path / "no_such.jsonl"))
+    status, _, err = eiw_train(capsys, tmp_path / "run", f"--task={TASK}")
+    assert status == 1 and "No file matches" in err and err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_batches_of_examples_do_not_change_the_score():
     from eiw.models import config
