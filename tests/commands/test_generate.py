@@ -138,6 +138,7 @@ def test_wrong_folders_are_one_line(generate, folders_of, message):
     [
         ("--temperature=-1", "temperature"),
         ("--top_p=0", "top_p"),
+        ("--seed=4294967296", "seed"),
         ("--prompt_file=nowhere", "cannot be read"),
     ],
 )
