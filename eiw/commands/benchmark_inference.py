@@ -11,13 +11,15 @@ from eiw import atomic, compressors, errors, gin_config
 from eiw import rows as rows_lib
 from eiw.analysis import figures
 from eiw.analysis import tables as analysis_tables
-from eiw.commands import tables
+from eiw.commands import tables, task_flags
 from eiw.data import corpus, docstrings, text_files
 from eiw.evaluation import inference_speed, ngram_methods
 from eiw.inference import sampling
 from eiw.models import config
 
 SIZES = "3m,113m"
+# Those that only this job reads.
+FLAGS = ("methods", "batches", "steps", "prompt_bytes", "temperature", "plot")
 
 # Text to fit compressors on, and to take codes from; bytes of a code, over more text than that.
 _FIT_BYTES, _TEXT_BYTES = 4_000_000, 400_000
@@ -29,7 +31,7 @@ _COLUMNS = (
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """Adds the flags that only this job has."""
+    """Adds `FLAGS`."""
     flags.DEFINE_list(
         "methods",
         [],
@@ -67,6 +69,7 @@ def run(values: flags.FlagValues) -> None:
     )
     run_rows: list[rows_lib.Row] = []
     if values.run is not None:
+        task_flags.refuse(values, ["text"], "run")
         folder = pathlib.Path(values.run)
         run_rows = _rows_of_run(folder)
         text, found = _text_of_run(folder), _compressors_of_run(folder, values.methods)

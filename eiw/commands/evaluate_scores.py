@@ -16,7 +16,7 @@ from absl import flags
 
 from eiw import compressors, errors, rows, score_pipeline
 from eiw.analysis import comparison, significance, tables
-from eiw.commands import text_flags
+from eiw.commands import task_flags, text_flags
 from eiw.data import token_files
 from eiw.evaluation import document_scores
 from eiw.training import checkpoint, run_record
@@ -26,8 +26,12 @@ def bits(values: flags.FlagValues) -> None:
     """Scores one run from its newest checkpoint."""
     if values.run is None:
         raise errors.InputError("Give --run, the folder of a trained model.")
-    if values.protocol == "paper" and values.stride is not None:
-        raise errors.InputError("--stride has no meaning with --protocol=paper.")
+    if values.protocol == "paper":
+        task_flags.refuse(values, ["stride", "output"], "protocol=paper")
+    if values.compressor is not None:
+        task_flags.refuse(values, ["tokens"], "compressor")
+    elif given := [name for name in ("text", "corpus", "eval_bytes") if values[name].present]:
+        raise errors.InputError(f"--{given[0]} needs --compressor too, to make the codes of M2.")
     run_dir = pathlib.Path(values.run)
     model, params, step = checkpoint.load_model(run_dir)
     batch = () if values.protocol == "exact" else ("batch_size",)

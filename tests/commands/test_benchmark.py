@@ -125,17 +125,22 @@ def test_inference_of_a_run_is_plotted(capsys, run_folder, tmp_path):
 @pytest.mark.parametrize(
     "argv, says",
     [
-        (["--methods=words"], "bytes, ac_v256"),
+        (["--text={}/text.txt", "--methods=words"], "bytes, ac_v256"),
         (["--batches=0"], "--batches=0"),
         (["--plot=plot.png"], "--plot needs --run"),
         (["--run={}"], "results.jsonl"),
+        (["--run={}", "--text={}/text.txt"], "--text has no meaning with --run"),
     ],
 )
 def test_what_inference_cannot_measure_is_said(capsys, run_folder, argv, says):
     argv = [argument.replace("{}", str(run_folder)) for argument in argv]
-    argv = ["benchmark", "inference", f"--text={run_folder}/text.txt", *argv]
-    assert main.main(argv) == 1
+    assert main.main(["benchmark", "inference", *argv]) == 1
     assert says in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_flags_of_other_jobs_are_refused(capsys):
+    assert main.main(["benchmark", "startup", "--size=3m"]) == 2
+    assert "--size has no meaning with startup" in capsys.readouterr().err
 
 
 @pytest.mark.slow
