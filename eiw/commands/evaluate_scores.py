@@ -21,6 +21,8 @@ from eiw.data import token_files
 from eiw.evaluation import document_scores
 from eiw.training import checkpoint, run_record
 
+_PAIR_HEADERS = ("first", "second", "first - second, by documents", "by seeds (Welch)")
+
 
 def bits(values: flags.FlagValues) -> None:
     """Scores one run from its newest checkpoint."""
@@ -68,19 +70,11 @@ def compare(values: flags.FlagValues) -> None:
             f"Nothing to compare: {groups[0].label} is alone. Give the --runs of others too."
         )
     pairs = [comparison.compare(*pair) for pair in itertools.combinations(groups, 2)]
-    print(_table(["method", "seeds", "bits/byte"], [_group_cells(group) for group in groups]))
-    print(
-        _table(
-            ["first", "second", "first - second, by documents", "by seeds (Welch)"],
-            [
-                [
-                    *(pair.first, pair.second, str(pair.by_documents)),
-                    str(pair.by_seeds or tables.NOT_MEASURED),
-                ]
-                for pair in pairs
-            ],
-        )
+    lines = tables.markdown_lines(
+        ["method", "seeds", "bits/byte"], [_group_cells(group) for group in groups]
     )
+    lines += ["", *tables.markdown_lines(_PAIR_HEADERS, [_pair_cells(pair) for pair in pairs], 2)]
+    print("\n".join(lines) + "\n")
     print(
         "Negative: the first needs fewer bits. p of one comparison, not corrected for their number."
     )
@@ -149,7 +143,8 @@ def _refuse_other_documents(folder: pathlib.Path, test: token_files.TokenFile) -
 
 
 def _scored_runs(folders: Sequence[str], stride: int | None) -> Iterator[comparison.Run]:
-    for folder in folders:
+    # A folder that is given twice, in two spellings maybe, counts once.
+    for folder in {pathlib.Path(each).resolve(): each for each in folders}.values():
         found = [
             row
             for row in tables.current_rows(rows.read_rows(pathlib.Path(folder) / "results.jsonl"))
@@ -184,6 +179,11 @@ def _group_cells(group: comparison.Group) -> list[str]:
     return [group.label, ", ".join(str(row.seed) for row in group.rows), words]
 
 
+def _pair_cells(pair: comparison.Pair) -> list[str]:
+    by_seeds = str(pair.by_seeds or tables.NOT_MEASURED)
+    return [pair.first, pair.second, str(pair.by_documents), by_seeds]
+
+
 def _plain_group(group: comparison.Group) -> dict[str, Any]:
     return {
         "label": group.label,
@@ -201,8 +201,3 @@ def _plain(score: document_scores.Score) -> dict[str, Any]:
         "documents": len(score.document_bytes),
         "corpus_sha256": score.corpus_sha256,
     }
-
-
-def _table(headers: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [headers, [":---"] * len(headers), *body]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"

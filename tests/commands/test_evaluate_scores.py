@@ -127,6 +127,9 @@ def test_methods_are_compared(capsys, runs):
     assert pair["by_seeds"] is None
     assert "| bytes | 0, 1 | " in out
     assert pair["by_documents"]["p_value"] < 1e-6
+    # No run counts twice.
+    again = numbers_of(capsys, "compare", "--runs", f"{folders},{runs / 'bytes_1'}/../bytes_0")
+    assert again["pairs"] == numbers["pairs"]
 
 
 def test_a_sweeps_rows_lie_beside_the_runs(capsys, runs):
