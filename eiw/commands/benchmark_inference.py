@@ -90,7 +90,9 @@ def run(values: flags.FlagValues) -> None:
     result["plot"] = None
     if run_rows:
         default = pathlib.Path(values.run) / "figures" / "bits_per_byte_over_latency.png"
-        result["plot"] = _plot(pathlib.Path(values.plot or default), result["rows"], named)
+        result["plot"] = _plot(
+            pathlib.Path(values.plot or default), result["rows"], run_rows, named
+        )
     _print(result)
 
 
@@ -212,17 +214,23 @@ def _method(
 
 
 def _plot(
-    path: pathlib.Path, measured: Sequence[dict[str, Any]], named: dict[str, list[rows_lib.Row]]
+    path: pathlib.Path,
+    measured: Sequence[dict[str, Any]],
+    run_rows: Sequence[rows_lib.Row],
+    named: dict[str, list[rows_lib.Row]],
 ) -> str | None:
-    """Draws the rows of trained models, one text at a time; None where there are none."""
+    """Draws the rows of trained models, one text at a time; None where there are none.
+
+    They are in the run's order, in which the report's figures give methods their colours too.
+    """
     latencies = {
         (row["method"], row["size"]): row["ms_per_byte"] for row in measured if row["batch"] == 1
     }
     points = [
         (row, latencies[name, row.size])
+        for row in run_rows
         for name, scored in named.items()
-        for row in scored
-        if (name, row.size) in latencies
+        if row in scored and (name, row.size) in latencies
     ]
     if not points:
         return None
