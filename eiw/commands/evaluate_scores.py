@@ -159,7 +159,9 @@ def _scored_runs(folders: Sequence[str], stride: int | None) -> Iterator[compari
                     "wrote it: train it again."
                 )
             scores = pathlib.Path(folder) / row.document_scores
-            by_stride = document_scores.load(scores)
+            kept = document_scores.load(scores)
+            # Of a stride as long as a context, contexts stand one after another.
+            by_stride = {score.stride: score for score in kept.values()} | kept
             if stride not in by_stride:
                 wanted = "" if stride is None else f" of stride {stride}"
                 flag = "" if stride is None else f" --stride {stride}"

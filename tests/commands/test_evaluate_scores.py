@@ -127,6 +127,8 @@ def test_methods_are_compared(capsys, runs):
     assert pair["by_seeds"] is None
     assert "| bytes | 0, 1 | " in out
     assert pair["by_documents"]["p_value"] < 1e-6
+    # A stride of the context's 16 ids is none.
+    assert numbers_of(capsys, "compare", "--runs", folders, "--stride=16")["pairs"] == [pair]
     # No run counts twice.
     again = numbers_of(capsys, "compare", "--runs", f"{folders},{runs / 'bytes_1'}/../bytes_0")
     assert again["pairs"] == numbers["pairs"]
