@@ -91,7 +91,7 @@ def run(values: flags.FlagValues) -> None:
             other += piece
     _write(decoder.decode(b"", final=True) + "\n")
     if not num_bytes:
-        _say("M2 ended the text at once; another --seed may draw more")
+        _say("M2 ended the text at once, or drew codes of none; another --seed may draw more")
     for number, other in enumerate(others, start=2):
         text = _decoder(prompt).decode(bytes(other), final=True)
         _write(f"--- {number} of {values.batch} ---\n{text}\n")
