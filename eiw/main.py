@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import io
 import os
 import re
 import sys
@@ -33,10 +34,13 @@ _ABSL_FLAGS = {flag.help for flag in flags.FlagValues()._flags().values()}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `eiw COMMAND [flags]`; returns the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal's encoding lacks is no error.
+        sys.stdout.reconfigure(errors="replace")
     try:
         status = _main(list(sys.argv[1:] if argv is None else argv))
         # Here, not when the interpreter ends: what a pipe does not take must show now.
-        sys.stdout.flush()
+        print(end="", flush=True)
         return status
     except BrokenPipeError:
         # The reader of our output left (`eiw ... | head`): nothing to say, and nowhere to say it.

@@ -111,7 +111,9 @@ def _prompt(values: flags.FlagValues) -> bytes:
                 f"--prompt_file={values.prompt_file} cannot be read: {error.strerror}."
             ) from error
     else:
-        prompt = b"" if sys.stdin.isatty() else sys.stdin.buffer.read()
+        # A process may have no standard input at all.
+        is_piped = sys.stdin is not None and not sys.stdin.isatty()
+        prompt = sys.stdin.buffer.read() if is_piped else b""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(prompt)
     except UnicodeDecodeError as error:
