@@ -2,11 +2,12 @@
 
 import difflib
 import importlib
+import io
 import os
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from absl import flags
 
@@ -33,10 +34,13 @@ _ABSL_FLAGS = {flag.help for flag in flags.FlagValues()._flags().values()}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `eiw COMMAND [flags]`; returns the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal's encoding lacks is no error.
+        sys.stdout.reconfigure(errors="replace")
     try:
         status = _main(list(sys.argv[1:] if argv is None else argv))
         # Here, not when the interpreter ends: what a pipe does not take must show now.
-        sys.stdout.flush()
+        print(end="", flush=True)
         return status
     except BrokenPipeError:
         # The reader of our output left (`eiw ... | head`): nothing to say, and nowhere to say it.
@@ -69,9 +73,12 @@ def _run(name: str, argv: Sequence[str]) -> int:
     try:
         rest = values([f"eiw {name}", *_rewrite_gin_flags(argv)])[1:]
         # Some commands choose among several jobs: `eiw evaluate flops`.
-        chosen = [_choose(rest, command.ARGUMENTS)] if hasattr(command, "ARGUMENTS") else []
+        jobs = getattr(command, "ARGUMENTS", ())
+        chosen = [_choose(rest, jobs)] if jobs else []
         if rest[len(chosen) :]:
             raise flags.Error(f"unexpected argument {rest[len(chosen)]!r}")
+        if isinstance(jobs, Mapping):
+            _refuse_others_flags(values, jobs, *chosen)
     except flags.Error as error:
         print(f"eiw {name}: {_one_line(error)}; see `eiw {name} --help`", file=sys.stderr)
         return 2
@@ -114,13 +121,22 @@ def _flags_help(values: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
-def _choose(rest: Sequence[str], choices: Sequence[str]) -> str:
+def _choose(rest: Sequence[str], choices: Collection[str]) -> str:
     if not rest:
         raise flags.Error(f"name one of: {', '.join(choices)}")
     if rest[0] not in choices:
         close = difflib.get_close_matches(rest[0], choices, n=1) or choices
         raise flags.Error(f"no {rest[0]!r}; did you mean {' or '.join(close)}?")
     return rest[0]
+
+
+def _refuse_others_flags(
+    values: flags.FlagValues, jobs: Mapping[str, Collection[str]], chosen: str
+) -> None:
+    """A flag that only other jobs read is a mistake, and not to be taken for heard."""
+    for name in sorted(set().union(*jobs.values()).difference(jobs[chosen])):
+        if values[name].present:
+            raise flags.Error(f"--{name} has no meaning with {chosen}")
 
 
 def _rewrite_gin_flags(argv: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """The command line: help, suggestions, one line an error."""
 
+import io
 import subprocess
 import sys
 
@@ -54,6 +55,19 @@ def test_an_error_is_one_line_without_debug(capsys, monkeypatch, error):
     assert "no file" in err
     with pytest.raises(type(error)):
         main.main(["report", "--debug"])
+
+
+def test_an_output_that_lacks_a_sign_shows_another(monkeypatch):
+    output = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, encoding="ascii"))
+    monkeypatch.setattr(report, "run", lambda values: print("1 ± 2"))
+    assert main.main(["report"]) == 0
+    assert output.getvalue().split() == [b"1", b"?", b"2"]
+
+
+def test_no_output_at_all_is_no_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main.main(["--help"]) == 0
 
 
 def test_a_reader_that_leaves_is_no_error():

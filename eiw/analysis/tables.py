@@ -98,11 +98,13 @@ def table_cells(
     return list(columns), [[cell(row) for cell in columns.values()] for row in rows]
 
 
-def markdown_lines(headers: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """A table in markdown: the first column to the left, the others, numbers, to the right."""
+def markdown_lines(
+    headers: Sequence[str], body: Sequence[Sequence[str]], names: int = 1
+) -> list[str]:
+    """A table in markdown: the first columns, names, to the left, the numbers to the right."""
     return [
         "| " + " | ".join(headers) + " |",
-        "|" + "|".join([":---"] + ["---:"] * (len(headers) - 1)) + "|",
+        "|" + "|".join([":---"] * names + ["---:"] * (len(headers) - names)) + "|",
         *("| " + " | ".join(cells) + " |" for cells in body),
     ]
 

@@ -36,13 +36,35 @@ from eiw.training import step_speed
 
 _RATES = ("name", "encode_mb_per_cpu_s", "decode_mb_per_cpu_s")
 
-ARGUMENTS = ("tokenizers", "coder", "windows", "train-step", "inference", "startup")
+# The flags that each job reads.
+ARGUMENTS = {
+    "tokenizers": ("text", "run", "rivals", "rounds", "max_bytes", "m1_bytes"),
+    "coder": ("text", "rounds", "max_bytes", "block_bytes"),
+    "windows": ("text", "m1", "rounds", "max_bytes", "m1_bytes", "window_bits"),
+    "train-step": (
+        *("size", "vocab_size", "batch_size", "length", "dtype", "microbatches", "t5x", "rounds"),
+    ),
+    "inference": (
+        "text",
+        "run",
+        "size",
+        "length",
+        "rounds",
+        "m1_bytes",
+        *benchmark_inference.FLAGS,
+    ),
+    "startup": ("rounds",),
+}
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of `eiw benchmark`."""
     flags.DEFINE_string(
-        "text", None, "File or glob of text, as of `eiw compress`.", flag_values=values
+        "text",
+        None,
+        "tokenizers, coder, windows, inference without --run: file or glob of text, as of "
+        "`eiw compress`.",
+        flag_values=values,
     )
     flags.DEFINE_string("run", None, "tokenizers, inference: folder of a run.", flag_values=values)
     flags.DEFINE_list(
@@ -59,7 +81,11 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_integer(
-        "max_bytes", 20_000_000, "Text that is read at most.", lower_bound=1, flag_values=values
+        "max_bytes",
+        20_000_000,
+        "tokenizers, coder, windows: text that is read at most.",
+        lower_bound=1,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "block_bytes",
@@ -108,7 +134,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "m1_bytes",
         20_000,
-        "tokenizers: text for the compressors that run M1, which are measured in one round.",
+        "tokenizers: text for the compressors that run M1, which are measured in one round; "
+        "windows: text in all; inference: text that tells their bytes a step.",
         lower_bound=1,
         flag_values=values,
     )

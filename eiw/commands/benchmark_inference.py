@@ -11,13 +11,15 @@ from eiw import atomic, compressors, errors, gin_config
 from eiw import rows as rows_lib
 from eiw.analysis import figures
 from eiw.analysis import tables as analysis_tables
-from eiw.commands import tables
+from eiw.commands import tables, task_flags
 from eiw.data import corpus, docstrings, text_files
 from eiw.evaluation import inference_speed, ngram_methods
 from eiw.inference import sampling
 from eiw.models import config
 
 SIZES = "3m,113m"
+# Those that only this job reads.
+FLAGS = ("methods", "batches", "steps", "prompt_bytes", "temperature", "plot")
 
 # Text to fit compressors on, and to take codes from; bytes of a code, over more text than that.
 _FIT_BYTES, _TEXT_BYTES = 4_000_000, 400_000
@@ -29,7 +31,7 @@ _COLUMNS = (
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """Adds the flags that only this job has."""
+    """Adds `FLAGS`."""
     flags.DEFINE_list(
         "methods",
         [],
@@ -67,6 +69,7 @@ def run(values: flags.FlagValues) -> None:
     )
     run_rows: list[rows_lib.Row] = []
     if values.run is not None:
+        task_flags.refuse(values, ["text"], "run")
         folder = pathlib.Path(values.run)
         run_rows = _rows_of_run(folder)
         text, found = _text_of_run(folder), _compressors_of_run(folder, values.methods)
@@ -87,7 +90,9 @@ def run(values: flags.FlagValues) -> None:
     result["plot"] = None
     if run_rows:
         default = pathlib.Path(values.run) / "figures" / "bits_per_byte_over_latency.png"
-        result["plot"] = _plot(pathlib.Path(values.plot or default), result["rows"], named)
+        result["plot"] = _plot(
+            pathlib.Path(values.plot or default), result["rows"], run_rows, named
+        )
     _print(result)
 
 
@@ -209,17 +214,23 @@ def _method(
 
 
 def _plot(
-    path: pathlib.Path, measured: Sequence[dict[str, Any]], named: dict[str, list[rows_lib.Row]]
+    path: pathlib.Path,
+    measured: Sequence[dict[str, Any]],
+    run_rows: Sequence[rows_lib.Row],
+    named: dict[str, list[rows_lib.Row]],
 ) -> str | None:
-    """Draws the rows of trained models, one text at a time; None where there are none."""
+    """Draws the rows of trained models, one text at a time; None where there are none.
+
+    They are in the run's order, in which the report's figures give methods their colours too.
+    """
     latencies = {
         (row["method"], row["size"]): row["ms_per_byte"] for row in measured if row["batch"] == 1
     }
     points = [
         (row, latencies[name, row.size])
+        for row in run_rows
         for name, scored in named.items()
-        for row in scored
-        if (name, row.size) in latencies
+        if row in scored and (name, row.size) in latencies
     ]
     if not points:
         return None

@@ -36,10 +36,17 @@ from eiw.data import corpus, token_files
 from eiw.evaluation import compression
 from eiw.models import config, flops
 
-ARGUMENTS = ("bits", "compare", "flops", "compression")
-
 # What every folder of a compressor has.
 _HEADER = artefact.HEADER_NAME
+
+_TEXT = ("text", "corpus", "eval_bytes")
+# The flags that each job reads.
+ARGUMENTS = {
+    "bits": ("run", "stride", "protocol", "output", "tokens", "compressor", *_TEXT),
+    "compare": ("runs", "stride"),
+    "flops": ("size", "bytes_per_token", "m1", "vocab_size", "length"),
+    "compression": ("run", "compressors", "train_bytes", "output", *_TEXT),
+}
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -16,18 +16,24 @@ from absl import flags
 
 from eiw import compressors, errors, rows, score_pipeline
 from eiw.analysis import comparison, significance, tables
-from eiw.commands import text_flags
+from eiw.commands import task_flags, text_flags
 from eiw.data import token_files
 from eiw.evaluation import document_scores
 from eiw.training import checkpoint, run_record
+
+_PAIR_HEADERS = ("first", "second", "first - second, by documents", "by seeds (Welch)")
 
 
 def bits(values: flags.FlagValues) -> None:
     """Scores one run from its newest checkpoint."""
     if values.run is None:
         raise errors.InputError("Give --run, the folder of a trained model.")
-    if values.protocol == "paper" and values.stride is not None:
-        raise errors.InputError("--stride has no meaning with --protocol=paper.")
+    if values.protocol == "paper":
+        task_flags.refuse(values, ["stride", "output"], "protocol=paper")
+    if values.compressor is not None:
+        task_flags.refuse(values, ["tokens"], "compressor")
+    elif given := [name for name in ("text", "corpus", "eval_bytes") if values[name].present]:
+        raise errors.InputError(f"--{given[0]} needs --compressor too, to make the codes of M2.")
     run_dir = pathlib.Path(values.run)
     model, params, step = checkpoint.load_model(run_dir)
     batch = () if values.protocol == "exact" else ("batch_size",)
@@ -64,19 +70,11 @@ def compare(values: flags.FlagValues) -> None:
             f"Nothing to compare: {groups[0].label} is alone. Give the --runs of others too."
         )
     pairs = [comparison.compare(*pair) for pair in itertools.combinations(groups, 2)]
-    print(_table(["method", "seeds", "bits/byte"], [_group_cells(group) for group in groups]))
-    print(
-        _table(
-            ["first", "second", "first - second, by documents", "by seeds (Welch)"],
-            [
-                [
-                    *(pair.first, pair.second, str(pair.by_documents)),
-                    str(pair.by_seeds or tables.NOT_MEASURED),
-                ]
-                for pair in pairs
-            ],
-        )
+    lines = tables.markdown_lines(
+        ["method", "seeds", "bits/byte"], [_group_cells(group) for group in groups]
     )
+    lines += ["", *tables.markdown_lines(_PAIR_HEADERS, [_pair_cells(pair) for pair in pairs], 2)]
+    print("\n".join(lines) + "\n")
     print(
         "Negative: the first needs fewer bits. p of one comparison, not corrected for their number."
     )
@@ -145,7 +143,8 @@ def _refuse_other_documents(folder: pathlib.Path, test: token_files.TokenFile) -
 
 
 def _scored_runs(folders: Sequence[str], stride: int | None) -> Iterator[comparison.Run]:
-    for folder in folders:
+    # A folder that is given twice, in two spellings maybe, counts once.
+    for folder in {pathlib.Path(each).resolve(): each for each in folders}.values():
         found = [
             row
             for row in tables.current_rows(rows.read_rows(pathlib.Path(folder) / "results.jsonl"))
@@ -160,7 +159,9 @@ def _scored_runs(folders: Sequence[str], stride: int | None) -> Iterator[compari
                     "wrote it: train it again."
                 )
             scores = pathlib.Path(folder) / row.document_scores
-            by_stride = document_scores.load(scores)
+            kept = document_scores.load(scores)
+            # Of a stride as long as a context, contexts stand one after another.
+            by_stride = {score.stride: score for score in kept.values()} | kept
             if stride not in by_stride:
                 wanted = "" if stride is None else f" of stride {stride}"
                 flag = "" if stride is None else f" --stride {stride}"
@@ -180,6 +181,11 @@ def _group_cells(group: comparison.Group) -> list[str]:
     return [group.label, ", ".join(str(row.seed) for row in group.rows), words]
 
 
+def _pair_cells(pair: comparison.Pair) -> list[str]:
+    by_seeds = str(pair.by_seeds or tables.NOT_MEASURED)
+    return [pair.first, pair.second, str(pair.by_documents), by_seeds]
+
+
 def _plain_group(group: comparison.Group) -> dict[str, Any]:
     return {
         "label": group.label,
@@ -197,8 +203,3 @@ def _plain(score: document_scores.Score) -> dict[str, Any]:
         "documents": len(score.document_bytes),
         "corpus_sha256": score.corpus_sha256,
     }
-
-
-def _table(headers: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [headers, [":---"] * len(headers), *body]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"

@@ -91,7 +91,7 @@ def run(values: flags.FlagValues) -> None:
             other += piece
     _write(decoder.decode(b"", final=True) + "\n")
     if not num_bytes:
-        _say("M2 ended the text at once; another --seed may draw more")
+        _say("M2 ended the text at once, or drew codes of none; another --seed may draw more")
     for number, other in enumerate(others, start=2):
         text = _decoder(prompt).decode(bytes(other), final=True)
         _write(f"--- {number} of {values.batch} ---\n{text}\n")
@@ -111,7 +111,9 @@ def _prompt(values: flags.FlagValues) -> bytes:
                 f"--prompt_file={values.prompt_file} cannot be read: {error.strerror}."
             ) from error
     else:
-        prompt = b"" if sys.stdin.isatty() else sys.stdin.buffer.read()
+        # A process may have no standard input at all.
+        is_piped = sys.stdin is not None and not sys.stdin.isatty()
+        prompt = sys.stdin.buffer.read() if is_piped else b""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(prompt)
     except UnicodeDecodeError as error:

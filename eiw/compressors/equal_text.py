@@ -40,7 +40,7 @@ class EqualText(forward_stream.ForwardStream):
         *,
         delimiters: bool = False,
     ) -> None:
-        self._delimiters = delimiters
+        self.delimiter = 1 << base.checked_token_bits(token_bits) if delimiters else None
         super().__init__(model, token_bits, window_bytes)
         # A bit before every window would be much; EOS is an id between windows instead.
         self.codes_eos = False
@@ -49,11 +49,10 @@ class EqualText(forward_stream.ForwardStream):
         self.name = "_".join(
             filter(None, [f"{self.short_name}_n{window_bytes}_{size}", self.variant])
         )
-        self._delimiter = self.vocab_size
         self.vocab_size += delimiters
 
     def encode_batch(self, texts: Sequence[bytes]) -> list[np.ndarray]:
-        if not self._delimiters:
+        if self.delimiter is None:
             return super().encode_batch(texts)
         windows = [self._windows(text) for text in texts]
         codes = iter(super().encode_batch([window for cut in windows for window in cut]))
@@ -65,7 +64,7 @@ class EqualText(forward_stream.ForwardStream):
         Raises:
           InputError: a code is out of range, or the codes are none that the encoder makes.
         """
-        if not self._delimiters:
+        if self.delimiter is None:
             return super().decode_batch(codes)
         parts = [self._split(base.checked_codes(one, self.vocab_size)) for one in codes]
         windows = iter(super().decode_batch([window for cut in parts for window in cut]))
@@ -78,16 +77,13 @@ class EqualText(forward_stream.ForwardStream):
 
     def closed(self, text: bytes) -> np.ndarray:
         codes = super().closed(text)
-        return np.append(codes, np.int32(self._delimiter)) if self._delimiters else codes
-
-    def reader(self) -> forward_stream.StreamReader:
-        return forward_stream.StreamReader(self, self._delimiter if self._delimiters else None)
+        return codes if self.delimiter is None else np.append(codes, np.int32(self.delimiter))
 
     def _config(self) -> dict[str, Any]:
         return {
             "token_bits": self._token_bits,
             "window_bytes": self.block_bytes,
-            "delimiters": self._delimiters,
+            "delimiters": self.delimiter is not None,
             **artefact.model_facts(self._model),
         }
 
@@ -96,13 +92,13 @@ class EqualText(forward_stream.ForwardStream):
         return [text[start : start + size] for start in range(0, len(text), size)]
 
     def _join(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        delimiter = np.array([self._delimiter], np.int32)
+        delimiter = np.array([self.delimiter], np.int32)
         parts = [part for window in windows for part in (delimiter, window)][1:]
         return np.concatenate([np.zeros(0, np.int32), *parts])
 
     def _split(self, codes: np.ndarray) -> list[np.ndarray]:
         if not len(codes):
             return []
-        places = np.flatnonzero(codes == self._delimiter)
+        places = np.flatnonzero(codes == self.delimiter)
         first, *others = np.split(codes, places)
         return [first, *(window[1:] for window in others)]

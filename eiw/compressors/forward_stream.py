@@ -27,8 +27,13 @@ class _Read:
 
 
 class ForwardStream(block_stream.BlockStream):
-    """What AC, Huffman and Equal-Text share; see `BlockStream`."""
+    """What AC, Huffman and Equal-Text share; see `BlockStream`.
 
+    Attributes:
+      delimiter: the code that stands between blocks; None for none.
+    """
+
+    delimiter: int | None = None
     # M1 runs for one byte after another, so what `bounds` read last need not be read again.
     _last_read: _Read | None = None
 
@@ -67,7 +72,7 @@ class ForwardStream(block_stream.BlockStream):
 
     def reader(self) -> "StreamReader":
         """Reads the codes of one text, one after another."""
-        return StreamReader(self)
+        return StreamReader(self, self.delimiter)
 
     def cursor(self) -> "_Cursor":
         """M1 at the beginning of a block."""

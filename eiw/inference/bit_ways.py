@@ -52,6 +52,9 @@ class BlockWays:
         bounds = self._compressor.bounds(prompt[start:]) if prompt else _NOTHING
         token_bits, num_codes = self._compressor.token_bits, self._compressor.vocab_size
         sure, forks = forks_of_ranges([bounds], token_bits, num_codes, room)
+        if prompt and len(prompt) % size == 0 and self._compressor.delimiter is not None:
+            # Nothing of the block is left: another one follows, or the text ends.
+            forks[-1].ends[: self._compressor.delimiter] = False
         front = []
         if start and len(sure) < room:
             front = self._compressor.closed(prompt[:start]).tolist()

@@ -7,12 +7,11 @@ down the trie. It ends by M2's EOS, once everything is parsed. So conditional pr
 to what M2 gives to the text, and no text costs more than M2 pays for its codes.
 """
 
-import collections
 import hashlib
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -77,10 +76,20 @@ class NetworkCodes:
         return result
 
 
-_Known = dict[tuple[int, ...], np.ndarray]
-# A row's prefix: the codes before its first live boundary, the walks there, the bytes behind it,
-# and M2's answers that it needs.
-_Row = collections.namedtuple("_Row", ["codes", "walks", "tail", "known"])
+class _Row(NamedTuple):
+    """A row's prefix.
+
+    Attributes:
+      codes: those before its first live boundary.
+      walks: there.
+      tail: the bytes behind it.
+      known: M2's answers that it needs, by the codes before them.
+    """
+
+    codes: tuple[int, ...]
+    walks: tuple[int, ...]
+    tail: bytes
+    known: dict[tuple[int, ...], np.ndarray]
 
 
 class ExactBytes:

@@ -134,15 +134,18 @@ class Generator:
           max_bytes: of each row; a row also stops at EOS, or at codes that are none of any text,
             and one that is not streamed after as many codes.
           how: the draws.
-          seed: of the draws. A row's draws depend on its own number, not on the other rows.
+          seed: of the draws, 32 bits. A row's depend on its own number, not on the other rows.
 
         Yields:
           For each step the new bytes of each row, without the prompt's; they may end inside of a
           character. What is not streamed comes last.
 
         Raises:
-          InputError: a prompt, where codes of longer texts are not known (`ways_on.NoWays`).
+          InputError: a prompt, where codes of longer texts are not known (`ways_on.NoWays`); or a
+            seed of more than 32 bits.
         """
+        if not 0 <= seed < 2**32:
+            raise errors.InputError(f"seed={seed} must be from 0 to {2**32 - 1:,}.")
         batch = len(prompts)
         keys_B = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(batch))
         parses = self._parses if self._takes_longest else None

@@ -15,6 +15,9 @@ from eiw import errors
 # Ways are drawn in two steps, first a block of them: random numbers, and reductions that also tell
 # where, cost a CPU more than a small network's own work if each of 65,536 ways takes part.
 _BLOCK = 128
+# What float32 carries beside logits: a temperature below is as good as greedy, one above as uniform
+# draws, and no mass of a way is smaller.
+_LEAST, _MOST = 1e-30, 1e30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Sampling:
     @property
     def numbers(self) -> np.ndarray:
         """What it does not depend on, float32[3]: temperature, top k, top p."""
-        return np.array([self.temperature, self.top_k, self.top_p], np.float32)
+        numbers = [self.temperature, min(self.top_k, _MOST), self.top_p]
+        return np.clip(numbers, _LEAST, _MOST).astype(np.float32)
 
 
 class Kind(NamedTuple):

@@ -1,10 +1,12 @@
 """Benchmarks of a tiny text, without anything of others: that they run, and what they print."""
 
+import dataclasses
 import json
 
 import pytest
 
-from eiw import main, rows
+from eiw import compressors, main, rows
+from eiw.analysis import figures
 from eiw.coding import byte_model
 from eiw.compressors import neural_ac, raw_bytes, window_dictionary
 from eiw.data import corpus
@@ -99,7 +101,7 @@ def test_inference(capsys, run_folder):
     assert result["bars"] == [] and result["plot"] is None
 
 
-def test_inference_of_a_run_is_plotted(capsys, run_folder, tmp_path):
+def test_inference_of_a_run_is_plotted(capsys, run_folder, tmp_path, monkeypatch):
     row = rows.Row(
         kind="m2", method="Bytes", vocab_size=256, size="tiny", params=786_432, steps=1, tokens=1,
         bytes=1, loss_nats=1.0, bytes_per_token=0.5, bits_per_byte=2.5, flops_per_byte=1.0,
@@ -107,14 +109,29 @@ def test_inference_of_a_run_is_plotted(capsys, run_folder, tmp_path):
         eval_tokens=1,
     )  # fmt: skip
     (tmp_path / "compressors").symlink_to(run_folder / "compressors")
-    rows.append_row(tmp_path / "results.jsonl", row)
+    windows = compressors.load(run_folder / "compressors" / "windows")
+    names = ("method", "window_bits", "vocab_size", "variant", "m1_fingerprint")
+    facts = {name: getattr(windows, name) for name in names}
+    of_windows = dataclasses.replace(row, **facts, bits_per_byte=3.0, bytes_per_token=20.0)
+    for each in (of_windows, row):
+        rows.append_row(tmp_path / "results.jsonl", each)
+    drawn = []
+
+    def draw(rows, ms_per_byte):
+        drawn.extend(rows)
+        return latency_figure(rows, ms_per_byte)
+
+    latency_figure = figures.latency_figure
+    monkeypatch.setattr(figures, "latency_figure", draw)
     splits = ("train", "validation", "test")
     corpus.write_corpus(tmp_path / "corpus", [(split, TEXT.encode()) for split in splits])
     result = benchmark(
-        capsys, "inference", f"--run={tmp_path}", "--methods=bytes", "--batches=1", "--steps=4",
-        "--rounds=1", "--length=32", "--prompt_bytes=12",
+        capsys, "inference", f"--run={tmp_path}", "--methods=bytes,windows", "--batches=1",
+        "--steps=4", "--rounds=1", "--length=32", "--prompt_bytes=12",
     )  # fmt: skip
-    (measured,) = result["rows"]
+    measured, _ = result["rows"]
+    # As the report's figures, whose colours go by the order of the rows.
+    assert [each.method for each in drawn] == [windows.method, "Bytes"]
     assert (measured["size"], measured["bits_per_byte"]) == ("tiny", 2.5)
     assert measured["bytes_per_step"] == 0.5
     figure = tmp_path / "figures" / "bits_per_byte_over_latency.png"
@@ -125,17 +142,22 @@ def test_inference_of_a_run_is_plotted(capsys, run_folder, tmp_path):
 @pytest.mark.parametrize(
     "argv, says",
     [
-        (["--methods=words"], "bytes, ac_v256"),
+        (["--text={}/text.txt", "--methods=words"], "bytes, ac_v256"),
         (["--batches=0"], "--batches=0"),
         (["--plot=plot.png"], "--plot needs --run"),
         (["--run={}"], "results.jsonl"),
+        (["--run={}", "--text={}/text.txt"], "--text has no meaning with --run"),
     ],
 )
 def test_what_inference_cannot_measure_is_said(capsys, run_folder, argv, says):
     argv = [argument.replace("{}", str(run_folder)) for argument in argv]
-    argv = ["benchmark", "inference", f"--text={run_folder}/text.txt", *argv]
-    assert main.main(argv) == 1
+    assert main.main(["benchmark", "inference", *argv]) == 1
     assert says in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_flags_of_other_jobs_are_refused(capsys):
+    assert main.main(["benchmark", "startup", "--size=3m"]) == 2
+    assert "--size has no meaning with startup" in capsys.readouterr().err
 
 
 @pytest.mark.slow

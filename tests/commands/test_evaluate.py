@@ -121,3 +121,13 @@ def test_flops_of_the_paper(capsys):
     status, out, _ = evaluate(capsys, "flops", "--size=25m", "--bytes_per_token=5.31", "--m1")
     assert status == 0
     assert json.loads(out)["paper_flops_per_byte"] == pytest.approx(15.42e6, rel=4e-3)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("bits", "--runs=x"), ("compare", "--run=x"), ("flops", "--text=x")]
+)
+def test_flags_of_other_jobs_are_refused(capsys, arguments):
+    status, _, err = evaluate(capsys, *arguments)
+    assert status == 2
+    assert f"{arguments[1].partition('=')[0]} has no meaning with {arguments[0]};" in err
+    assert err.count("\n") == 1

@@ -127,6 +127,11 @@ def test_methods_are_compared(capsys, runs):
     assert pair["by_seeds"] is None
     assert "| bytes | 0, 1 | " in out
     assert pair["by_documents"]["p_value"] < 1e-6
+    # A stride of the context's 16 ids is none.
+    assert numbers_of(capsys, "compare", "--runs", folders, "--stride=16")["pairs"] == [pair]
+    # No run counts twice.
+    again = numbers_of(capsys, "compare", "--runs", f"{folders},{runs / 'bytes_1'}/../bytes_0")
+    assert again["pairs"] == numbers["pairs"]
 
 
 def test_a_sweeps_rows_lie_beside_the_runs(capsys, runs):
@@ -147,6 +152,9 @@ def test_a_sweeps_rows_lie_beside_the_runs(capsys, runs):
         (["bits", "--run=no/such"], "holds no checkpoint"),
         (["bits", "--run={bytes_1}", "--stride=17"], "stride is 17: give 1 to 16"),
         (["bits", "--run={bytes_1}", "--stride=4", "--protocol=paper"], "no meaning"),
+        (["bits", "--run={bytes_1}", "--output=x", "--protocol=paper"], "no meaning"),
+        (["bits", "--run={bytes_1}", "--text=other.txt"], "--text needs --compressor"),
+        (["bits", "--run={bytes_1}", "--tokens=x", "--compressor=y"], "no meaning"),
         (["bits", "--run={bytes_1}", "--tokens={tokens}/tunstall"], "was written by compressor"),
         (["bits", "--run={bytes_1}", "--compressor={compressors}/tunstall"], "tunstall"),
         (["compare"], "Give --runs"),

@@ -36,8 +36,8 @@ def folders(tmp_path_factory):
 @pytest.fixture
 def generate(capfd, monkeypatch, folders):
     def call(*arguments, run="run", compressor="compressor", stdin=b""):
-        pipe = types.SimpleNamespace(isatty=lambda: False, buffer=io.BytesIO(stdin))
-        monkeypatch.setattr(sys, "stdin", pipe)
+        pipe = types.SimpleNamespace(isatty=lambda: False, buffer=io.BytesIO(stdin or b""))
+        monkeypatch.setattr(sys, "stdin", None if stdin is None else pipe)
         status = main.main(
             [
                 *("generate", f"--run={folders / run}", f"--compressor={folders / compressor}"),
@@ -66,6 +66,11 @@ def test_text_after_a_prompt_from_everywhere(generate, tmp_path):
 def test_an_empty_prompt_begins_a_text(generate):
     status, _, err = generate("--max_bytes=5", "--temperature=0")
     assert (status, err) == (0, "")
+
+
+def test_no_standard_input_is_an_empty_prompt(generate):
+    arguments = ("--max_bytes=5", "--temperature=0")
+    assert generate(*arguments, stdin=None) == generate(*arguments)
 
 
 def test_a_batch_of_texts(generate):
@@ -138,6 +143,7 @@ def test_wrong_folders_are_one_line(generate, folders_of, message):
     [
         ("--temperature=-1", "temperature"),
         ("--top_p=0", "top_p"),
+        ("--seed=4294967296", "seed"),
         ("--prompt_file=nowhere", "cannot be read"),
     ],
 )

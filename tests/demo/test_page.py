@@ -116,12 +116,13 @@ def test_what_is_wrong_is_told(page):
 
 def test_nothing_is_wider_than_a_phone(page):
     page.type_into("#text", "word " * 30 + "x" * 300 + "trained")
+    page.run("document.querySelector('#method').options[0].text = 'A long name, '.repeat(3)")
     page.call(
         "Emulation.setDeviceMetricsOverride",
-        width=360,
+        width=320,
         height=700,
         deviceScaleFactor=1,
         mobile=True,
     )
     shown(page, "windows")
-    assert page.run("document.documentElement.scrollWidth") <= 360
+    assert page.run("document.documentElement.scrollWidth") <= 320

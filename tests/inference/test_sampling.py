@@ -67,6 +67,24 @@ def test_greedy_is_the_limit_of_low_temperatures(logits_BN, seed):
     assert one[0] == greedy[0]
 
 
+@pytest.mark.parametrize("extreme", [1e-320, 1e-40, 1e39, 1e300])
+def test_temperatures_beyond_float32_are_its_extremes(extreme):
+    logits_BN = jnp.broadcast_to(jnp.asarray([0.0, -jnp.inf, 2.0, 3.0]), (2000, 4))
+    keys = jax.random.split(jax.random.key(0), 2000)
+    drawn = draw(keys, logits_BN, temperature=extreme)
+    shares = np.bincount(drawn, minlength=4) / 2000
+    p = np.array([0, 0, 0, 1]) if extreme < 1 else np.array([1, 0, 1, 1]) / 3
+    assert np.abs(shares - p).max() < 5 * 0.5 / 2000**0.5 and shares[1] == 0
+
+
+def test_the_least_top_p_and_the_most_top_k():
+    logits_BN = jnp.asarray([[0.0, -jnp.inf, 2.0, 3.0]])
+    numbers = sampling.Sampling(top_p=1e-300).numbers
+    assert kept(keep_top_p(logits_BN, numbers[2])).tolist() == [False, False, False, True]
+    numbers = sampling.Sampling(top_k=10**400).numbers
+    assert kept(keep_top_k(logits_BN, numbers[1])).tolist() == [True, False, True, True]
+
+
 def test_draws_follow_the_probabilities():
     p = np.array([0.5, 0.25, 0.125, 0.125, 0.0])
     rows = 20_000

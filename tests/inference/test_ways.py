@@ -249,6 +249,13 @@ def _foreign_model():
     return model.getvalue()
 
 
+def test_a_delimiter_or_the_end_follows_a_full_window():
+    compressor, from_here = made("equal_text_delimited")
+    for prompt in (b"aab", b"aab ba"):
+        (fork,) = from_here.after(prompt, ROOM).forks
+        assert np.flatnonzero(fork.ends).tolist() == [compressor.delimiter, compressor.vocab_size]
+
+
 def test_forks_lie_no_deeper_than_the_room():
     _, from_here = made("ac_raw_bits")
     assert max(len(from_here.after(b"ab ", 5).path(number)) for number in range(4)) <= 5
