@@ -32,6 +32,8 @@ from eiw.training import hosts, state
 
 _FORMAT_VERSION = 1
 _NAME = re.compile(r"step_(\d{8,})")
+# How the library below Orbax says what the system answered.
+_OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 # Fields that change how a network is computed, not which network it is.
 _FREE_FIELDS = ("dtype", "dropout_rate", "remat")
 
@@ -74,10 +76,8 @@ def save(
         # The others write into the first host's temporary folder, and the first one waits for them
         # before it renames it.
         with _shared_folder(folder) as temporary:
-            with ocp.StandardCheckpointer() as checkpointer:
-                # Absolute: Orbax takes no relative paths.
-                checkpointer.save(temporary.absolute() / "params", params)
-                checkpointer.save(temporary.absolute() / "training", training)
+            _write_arrays(temporary / "params", params)
+            _write_arrays(temporary / "training", training)
             hosts.wait(f"{folder.name} is written")
             if hosts.is_first():
                 content = {
@@ -255,6 +255,23 @@ def _refuse_other_network(
                 f"{folder} is of another network or optimizer: {name} is "
                 f"{there.get(name, 'absent')} there and {here.get(name, 'absent')} here."
             )
+
+
+def _write_arrays(folder: pathlib.Path, arrays: Any) -> None:
+    """Raises OSError, which Orbax hides in a ValueError, after a page of logged tracebacks."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            # Absolute: Orbax takes no relative paths.
+            checkpointer.save(folder.absolute(), arrays)
+    except ValueError as error:
+        if code := _OS_ERROR.search(str(error)):
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(folder)) from error
+        raise
+    finally:
+        logger.setLevel(level)
 
 
 def _read_arrays(folder: pathlib.Path, shapes: Any) -> Any:
