@@ -83,7 +83,7 @@ def test_what_orbax_says_of_a_disk_is_one_line(run, blueprint, caplog):
     # As a full disk does, it fails writing, deep inside of Orbax.
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
     try:
-        with pytest.raises(errors.InputError, match="step_00000004.* cannot be written.*too large"):
+        with pytest.raises(errors.InputError, match=r"step_00000004.* cannot be written.*large"):
             checkpoint.save(run_dir, random_state(blueprint, 4), blueprint.model.config, {})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
