@@ -157,7 +157,7 @@ def train(
 
     A resumed run equals an uninterrupted one bit for bit on the same number of visible CPUs:
     parameters, optimizer, random keys, logged losses and the order of the data. SIGTERM and SIGINT
-    save a checkpoint and return; a second signal acts as usual.
+    save a checkpoint and return; a second signal, later than an echo, acts as usual.
 
     Several hosts (`hosts.join`) call this alike, each with a source of its own rows and all with
     the same `run_dir`, on storage that they share. The first one writes what is written; a run may
