@@ -38,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Here, not when the interpreter ends: what a pipe does not take must show now.
         sys.stdout.flush()
         return status
+    except KeyboardInterrupt:
+        # While a command was imported; a running one says more.
+        print("\neiw: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output left (`eiw ... | head`): nothing to say, and nowhere to say it.
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
