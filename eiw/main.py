@@ -27,6 +27,8 @@ COMMANDS = {
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130
+# What commands import when they are given a task; token files need none of it.
+_SEQIO = ("seqio", "tensorflow")
 # What absl adds to every set of flags.
 _ABSL_FLAGS = {flag.help for flag in flags.FlagValues()._flags().values()}
 
@@ -91,7 +93,9 @@ def _run(name: str, argv: Sequence[str]) -> int:
         if values.debug:
             raise
         line = " ".join(str(error).split())
-        if not isinstance(error, errors.InputError):
+        if isinstance(error, ModuleNotFoundError) and error.name in _SEQIO:
+            line = f"{error.name} is not installed: pip install 'eiw[seqio]'."
+        elif not isinstance(error, errors.InputError):
             line = f"{type(error).__name__}: {line} (--debug shows where)"
         print(f"eiw {name}: error: {line}", file=sys.stderr)
         return 1
