@@ -85,7 +85,7 @@ def save(
                     "step": step,
                     "model": config.to_dict(),
                     "leaves": _leaves(train_state),
-                    "cpus": _visible_cpus(),
+                    "cpus": visible_cpus(),
                     "host": host,
                 }
                 (temporary / "state.json").write_text(json.dumps(content, indent=1))
@@ -121,11 +121,11 @@ def restore(
         return None
     folder, content = found
     _refuse_other_network(folder, content, blueprint)
-    if content["cpus"] != _visible_cpus():
+    if content["cpus"] != visible_cpus():
         _log.warning(
             "%s was written with %d visible CPUs, this process sees %d: the resumed run may differ "
             "from an uninterrupted one in its last bits.",
-            *(folder, content["cpus"], _visible_cpus()),
+            *(folder, content["cpus"], visible_cpus()),
         )
     params, training = _parts(blueprint.shapes)
     training = _read_arrays(folder / "training", training)
@@ -314,7 +314,7 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
     return content
 
 
-def _visible_cpus() -> int:
+def visible_cpus() -> int:
     """CPUs that XLA's thread pool is sized by; float sums on CPU depend on their number."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
