@@ -82,8 +82,9 @@ def build(
         gin.parse_config([*imports, *bindings])
         gin.finalize()
         built = gin.get_configurable(factory)()
-    except errors.InputError:
-        raise
+    except errors.InputError as error:
+        # gin adds lines about where it was called.
+        raise errors.InputError(str(error).partition("\n")[0]) from error
     except tokenize.TokenError as error:
         raise errors.InputError("gin: a bracket or a quote is never closed.") from error
     except _MISTAKES as error:

@@ -28,6 +28,8 @@ COMMANDS = {
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130
+# What commands import when they are given a task; token files need none of it.
+_SEQIO = ("seqio", "tensorflow")
 # What absl adds to every set of flags.
 _ABSL_FLAGS = {flag.help for flag in flags.FlagValues()._flags().values()}
 
@@ -42,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Here, not when the interpreter ends: what a pipe does not take must show now.
         print(end="", flush=True)
         return status
+    except KeyboardInterrupt:
+        # While a command was imported; a running one says more.
+        print("\neiw: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output left (`eiw ... | head`): nothing to say, and nowhere to say it.
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
@@ -94,7 +100,9 @@ def _run(name: str, argv: Sequence[str]) -> int:
         if values.debug:
             raise
         line = " ".join(str(error).split())
-        if not isinstance(error, errors.InputError):
+        if isinstance(error, ModuleNotFoundError) and error.name in _SEQIO:
+            line = f"{error.name} is not installed: pip install 'eiw[seqio]'."
+        elif not isinstance(error, errors.InputError):
             line = f"{type(error).__name__}: {line} (--debug shows where)"
         print(f"eiw {name}: error: {line}", file=sys.stderr)
         return 1

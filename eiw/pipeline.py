@@ -20,7 +20,7 @@ from eiw.data import crops as crops_lib
 from eiw.evaluation import bits_per_byte, compression
 from eiw.inference import contexts
 from eiw.models import config, decoder
-from eiw.training import hosts, loop, programs
+from eiw.training import checkpoint, hosts, loop, programs
 
 # More than any code stands for on average; the writer stops at the tokens that were asked for.
 _MOST_BYTES_PER_TOKEN = 64
@@ -146,7 +146,7 @@ def device_name() -> str:
     """What the models ran on, in words."""
     kind = jax.devices()[0].device_kind
     if jax.default_backend() == "cpu":
-        return f"{len(os.sched_getaffinity(0))} CPU cores"
+        return f"{checkpoint.visible_cpus()} CPU cores"
     return f"{jax.device_count()} x {kind}"
 
 

@@ -4,7 +4,7 @@ T5X is not on PyPI, so it is no dependency: put a checkout of it on PYTHONPATH, 
 else it needs with `pip install 'eiw[t5x]'`. The flags are those of `t5x.main`, and gin files are
 also looked for in eiw's own gin folder:
 
-    python -m eiw.t5x train --gin_file=t5x/train.gin --gin_file=sizes/25m.gin \
+    python -m eiw.t5x train --gin_file=t5x/train.gin --gin_file=sizes/25m.gin \\
       --gin.MIXTURE_OR_TASK_NAME='"c4_bytes"' --gin.MODEL_DIR='"/tmp/run"'
 
 What this module adds to T5X is what it takes to start today, and what its gin files bind.

@@ -7,7 +7,8 @@ Usage: bash launch/gpu.sh [--dry-run] [--hosts=A,B,...] [arguments of `eiw train
 
 On one host: sets eiw up with JAX for CUDA (once) and runs `eiw train` on all its GPUs.
 With --hosts: starts it on each of them by ssh, in this same folder, which they share; the first
-one is the coordinator. Logs: OUTPUT/host-N.log.
+one is the coordinator. Logs: OUTPUT/host-N.log. Variables (EIW_COMPRESSORS) are those that ssh
+finds there. Ctrl-C here does not reach them: SIGTERM to the training of one, and all save and end.
 In a SLURM job (srun bash launch/gpu.sh ...) every task joins the others by itself:
 
     sbatch --nodes=4 --gpus-per-node=8 --ntasks-per-node=1 --wrap="srun bash launch/gpu.sh \
@@ -18,24 +19,23 @@ In a SLURM job (srun bash launch/gpu.sh ...) every task joins the others by itse
 HELP
 }
 dry= hosts= arguments=() output=.
-for argument in "$@"; do
-  case $argument in
+while [ $# -gt 0 ]; do
+  case $1 in
     -h | --help) usage; exit 0 ;;
     --dry-run) dry=1 ;;
-    --hosts=*) hosts=${argument#*=} ;;
-    *)
-      case $argument in --output=*) output=${argument#*=} ;; esac
-      arguments+=("$argument")
+    --hosts | --output) # and its value, as one
+      [ $# -gt 1 ] || { echo "gpu.sh: $1 needs a value" >&2; exit 2; }
+      set -- "$1=$2" "${@:3}"
+      continue
       ;;
+    --hosts=*) hosts=${1#*=} ;;
+    --output=*) output=${1#*=} arguments+=("$1") ;;
+    *) arguments+=("$1") ;;
   esac
+  shift
 done
 [ ${#arguments[@]} -gt 0 ] || { usage >&2; exit 2; }
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-
-run() {
-  printf '%q ' "$@" && echo
-  [ -n "$dry" ] || "$@"
-}
 
 if [ -n "$hosts" ]; then
   IFS=, read -r -a names <<<"$hosts"
@@ -43,11 +43,11 @@ if [ -n "$hosts" ]; then
   [ -n "$dry" ] || mkdir -p "$output"
   children=()
   for number in "${!names[@]}"; do
-    line=$(printf '%q ' bash "$root/launch/gpu.sh" "${arguments[@]}" \
-      --coordinator="$coordinator" --num_hosts=${#names[@]} --host="$number")
+    line="cd $(printf %q "$PWD") && $(printf '%q ' bash "$root/launch/gpu.sh" "${arguments[@]}" \
+      --coordinator="$coordinator" --num_hosts=${#names[@]} --host="$number")"
     echo "ssh ${names[$number]} $line"
     [ -z "$dry" ] || continue
-    ssh "${names[$number]}" "cd $(printf %q "$PWD") && $line" >"$output/host-$number.log" 2>&1 &
+    ssh "${names[$number]}" "$line" >"$output/host-$number.log" 2>&1 &
     children+=($!)
   done
   status=0
@@ -62,4 +62,6 @@ if [ -z "$dry" ]; then
 else
   PYTHON=$root/.venv/bin/python
 fi
-run "$PYTHON" -m eiw.main train "${arguments[@]}"
+printf '%q ' "$PYTHON" -m eiw.main train "${arguments[@]}" && echo
+# In this process's place, so that its signals are the training's.
+[ -n "$dry" ] || exec "$PYTHON" -m eiw.main train "${arguments[@]}"

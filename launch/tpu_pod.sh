@@ -26,6 +26,11 @@ name= zone= type=v5litepod-16 version=v2-alpha-tpuv5-lite spot= bucket= delete= 
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
+    --name | --zone | --type | --version | --bucket) # and its value, as one
+      [ $# -gt 1 ] || { echo "tpu_pod.sh: $1 needs a value" >&2; exit 2; }
+      set -- "$1=$2" "${@:3}"
+      continue
+      ;;
     --name=*) name=${1#*=} ;;
     --zone=*) zone=${1#*=} ;;
     --type=*) type=${1#*=} ;;
@@ -39,7 +44,10 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "$name" ] && [ -n "$zone" ] && [ $# -gt 0 ] || { usage >&2; exit 2; }
+if [ -z "$name" ] || [ -z "$zone" ] || [ $# = 0 ]; then
+  echo "tpu_pod.sh: give --name, --zone and, after --, the arguments of eiw train; see --help" >&2
+  exit 2
+fi
 if [ -z "$dry" ] && ! command -v gcloud >/dev/null; then
   echo "tpu_pod.sh: gcloud is not installed: see the Google Cloud SDK." >&2
   exit 1
@@ -61,6 +69,7 @@ if [ -n "$dry" ] || ! "${tpu[@]}" describe "$name" --zone="$zone" >/dev/null 2>&
 fi
 archive=$(mktemp -d)
 trap 'rm -rf "$archive"' EXIT
+# What is committed: the hosts get no other changes.
 run git -C "$root" archive --format=tar.gz --output="$archive/eiw.tar.gz" HEAD
 run "${tpu[@]}" scp "$archive/eiw.tar.gz" "$name:" --zone="$zone" --worker=all
 on_every_host "mkdir -p eiw && tar -xzf eiw.tar.gz -C eiw"

@@ -46,6 +46,7 @@ def test_a_folder_with_a_files_first_name_is_no_package(gin_file, monkeypatch, t
         ("config.DecoderConfig.num_layers = 3 4", "Expected newline: config.D"),
         ("foo.bar = 1", "no file imports the foo of foo.bar"),
         ("config.DecoderConfig.num_layers = @config.DecoderConfi()", "Did you mean DecoderConfig"),
+        ("config.DecoderConfig.remat = 'some'", r"give one of \['none', 'dots', 'full'\]\.$"),
         ("other/config.DecoderConfig.num_layers = 5", "nothing reads other/config.DecoderConfig"),
     ],
 )

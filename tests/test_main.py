@@ -43,6 +43,14 @@ def test_an_unknown_flag_is_one_line(capsys):
     assert "outpu" in err
 
 
+def test_an_import_that_is_interrupted_is_one_line(capsys, monkeypatch):
+    def interrupt(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.importlib, "import_module", interrupt)
+    assert run(capsys, "report") == (130, "", "\neiw: interrupted\n")
+
+
 @pytest.mark.parametrize("error", [errors.InputError("no\nfile"), RuntimeError("no file")])
 def test_an_error_is_one_line_without_debug(capsys, monkeypatch, error):
     def fail(values):

@@ -120,7 +120,8 @@ class TokenFileSource:
             if state.get(name) != own[name]:
                 raise errors.InputError(
                     f"The checkpoint's data position is of other data ({name} was "
-                    f"{state.get(name)}, is {own[name]}): resume with the data and seed of the run."
+                    f"{state.get(name)}, is {own[name]}): resume with the data, the length and the "
+                    "seed of the run."
                 )
         self._position = state["epoch"] * self._examples + state["example"]
 

@@ -20,6 +20,7 @@ import multiprocessing
 import os
 import pathlib
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import process
 
@@ -141,6 +142,15 @@ class _Pool:
 def _start_worker(vocabulary: vocabularies.CompressorVocabulary) -> None:
     global _worker_vocabulary
     _worker_vocabulary = vocabulary
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Of a killed parent a worker hears nothing: it would wait for work, and keep its memory."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _encode(examples: list[np.ndarray]) -> tuple[list[bytes], list[int]]:

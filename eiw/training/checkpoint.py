@@ -32,6 +32,8 @@ from eiw.training import hosts, state
 
 _FORMAT_VERSION = 1
 _NAME = re.compile(r"step_(\d{8,})")
+# How the library below Orbax says what the system answered.
+_OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 # Fields that change how a network is computed, not which network it is.
 _FREE_FIELDS = ("dtype", "dropout_rate", "remat")
 
@@ -74,10 +76,8 @@ def save(
         # The others write into the first host's temporary folder, and the first one waits for them
         # before it renames it.
         with _shared_folder(folder) as temporary:
-            with ocp.StandardCheckpointer() as checkpointer:
-                # Absolute: Orbax takes no relative paths.
-                checkpointer.save(temporary.absolute() / "params", params)
-                checkpointer.save(temporary.absolute() / "training", training)
+            _write_arrays(temporary / "params", params)
+            _write_arrays(temporary / "training", training)
             hosts.wait(f"{folder.name} is written")
             if hosts.is_first():
                 content = {
@@ -85,7 +85,7 @@ def save(
                     "step": step,
                     "model": config.to_dict(),
                     "leaves": _leaves(train_state),
-                    "cpus": _visible_cpus(),
+                    "cpus": visible_cpus(),
                     "host": host,
                 }
                 (temporary / "state.json").write_text(json.dumps(content, indent=1))
@@ -121,11 +121,11 @@ def restore(
         return None
     folder, content = found
     _refuse_other_network(folder, content, blueprint)
-    if content["cpus"] != _visible_cpus():
+    if content["cpus"] != visible_cpus():
         _log.warning(
             "%s was written with %d visible CPUs, this process sees %d: the resumed run may differ "
             "from an uninterrupted one in its last bits.",
-            *(folder, content["cpus"], _visible_cpus()),
+            *(folder, content["cpus"], visible_cpus()),
         )
     params, training = _parts(blueprint.shapes)
     training = _read_arrays(folder / "training", training)
@@ -257,6 +257,23 @@ def _refuse_other_network(
             )
 
 
+def _write_arrays(folder: pathlib.Path, arrays: Any) -> None:
+    """Raises OSError, which Orbax hides in a ValueError, after a page of logged tracebacks."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            # Absolute: Orbax takes no relative paths.
+            checkpointer.save(folder.absolute(), arrays)
+    except ValueError as error:
+        if code := _OS_ERROR.search(str(error)):
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(folder)) from error
+        raise
+    finally:
+        logger.setLevel(level)
+
+
 def _read_arrays(folder: pathlib.Path, shapes: Any) -> Any:
     try:
         with ocp.StandardCheckpointer() as checkpointer:
@@ -297,7 +314,7 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
     return content
 
 
-def _visible_cpus() -> int:
+def visible_cpus() -> int:
     """CPUs that XLA's thread pool is sized by; float sums on CPU depend on their number."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))

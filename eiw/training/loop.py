@@ -32,6 +32,12 @@ from eiw.training import optimizer as optimizers
 # Called with the parameters; what it returns (bits/byte on held-out text) is logged.
 Evaluate = Callable[[Any], Mapping[str, float]]
 
+# Of the numbers of a `TrainConfig`.
+_LEAST = {
+    **dict.fromkeys(("steps", "log_every", "checkpoint_every", "keep"), 1),
+    **dict.fromkeys(("loss_chunk_logits", "microbatches"), 1),
+    **dict.fromkeys(("evaluate_every", "profile_steps"), 0),
+}
 # Steps the device may be behind the host: enough to never wait for it, few enough to stop soon.
 _STEPS_AHEAD = 2
 
@@ -75,14 +81,18 @@ class TrainConfig:
     profile_steps: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "log_every", "checkpoint_every", "keep", "loss_chunk_logits"):
-            if getattr(self, name) < 1:
+        for name, least in _LEAST.items():
+            number = getattr(self, name)
+            if name == "microbatches" and number is None:
+                continue
+            if not isinstance(number, int) or number < least:
                 raise errors.InputError(
-                    f"TrainConfig.{name} must be at least 1, not {getattr(self, name)}."
+                    f"TrainConfig.{name} is {number!r}: give a whole number >= {least}."
                 )
-        if self.microbatches is not None and self.microbatches < 1:
+        if isinstance(self.optimizer, type):
+            name = self.optimizer.__name__
             raise errors.InputError(
-                f"TrainConfig.microbatches must be at least 1 or None, not {self.microbatches}."
+                f"TrainConfig.optimizer is a class: @optimizer.{name}() makes one."
             )
 
 
@@ -157,7 +167,7 @@ def train(
 
     A resumed run equals an uninterrupted one bit for bit on the same number of visible CPUs:
     parameters, optimizer, random keys, logged losses and the order of the data. SIGTERM and SIGINT
-    save a checkpoint and return; a second signal acts as usual.
+    save a checkpoint and return; a second signal, later than an echo, acts as usual.
 
     Several hosts (`hosts.join`) call this alike, each with a source of its own rows and all with
     the same `run_dir`, on storage that they share. The first one writes what is written; a run may

@@ -3,14 +3,20 @@
 Of several hosts the first one writes; the others' logs take numbers and do nothing.
 """
 
+import contextlib
 import json
 import pathlib
+import time
 from collections.abc import Mapping
 
-import tensorboardX
+from tensorboardX import event_file_writer, summary
+from tensorboardX.proto import event_pb2
 
 from eiw import atomic, errors, progress
 from eiw.training import hosts
+
+# How old TensorBoard's numbers are at most.
+_FLUSH_SECONDS = 10
 
 
 class MetricsLog:
@@ -38,14 +44,12 @@ class MetricsLog:
         self._writes = hosts.is_first()
         if not self._writes:
             return
-        path = run_dir / "metrics.jsonl"
-        kept = _kept_lines(path, step)
-        with atomic.replace_file(path) as temporary:
+        self._path = run_dir / "metrics.jsonl"
+        kept = _kept_lines(self._path, step)
+        with atomic.replace_file(self._path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        self._file = path.open("a", encoding="utf-8")
-        self._board = tensorboardX.SummaryWriter(
-            str(run_dir / "tensorboard"), purge_step=step + 1 if step else None
-        )
+        self._file = self._path.open("a", encoding="utf-8")
+        self._board = _Board(run_dir / "tensorboard", step)
         self._by_seconds = total_seconds is not None
         if self._by_seconds:
             self._bar = progress.bar(f"train {run_dir.name}", total=total_seconds, unit="s")
@@ -56,13 +60,19 @@ class MetricsLog:
         self._bar.refresh()
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Records the numbers of a step, everywhere."""
+        """Records the numbers of a step, everywhere.
+
+        Raises:
+          InputError: the disk is full.
+        """
         if not self._writes:
             return
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
-        for name, number in values.items():
-            self._board.add_scalar(name, number, step)
+        try:
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
+            self._file.flush()
+            self._board.write(step, values)
+        except OSError as error:
+            raise errors.InputError(f"Cannot write {self._path}: {error.strerror}.") from error
         self._numbers |= {name: f"{number:.4g}" for name, number in values.items()}
 
     def advance(self, seconds: float) -> None:
@@ -81,15 +91,47 @@ class MetricsLog:
         """Closes the files and leaves the bar as it stands."""
         if not self._writes:
             return
+        self._bar.set_postfix({"step": self._step} | self._numbers, refresh=False)
         self._bar.close()
-        self._file.close()
-        self._board.close()
+        # What could not be written has been said.
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._board.close()
 
     def __enter__(self) -> "MetricsLog":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Board:
+    """TensorBoard's file of a process: what `tensorboardX.SummaryWriter` would write.
+
+    That one writes in a thread, which a full disk ends; whoever waits for it then waits for ever.
+    """
+
+    def __init__(self, folder: pathlib.Path, step: int) -> None:
+        """Opens a new file; TensorBoard no longer shows later steps of the files before it."""
+        atomic.make_folder(folder)
+        self._flushed = time.monotonic()
+        self._writer = event_file_writer.EventsWriter(str(folder / "events"), f".after_step_{step}")
+        self._write(step + 1, session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START))
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        for name, number in values.items():
+            self._write(step, summary=summary.scalar(name, number))
+        # It waits for the disk, which is too slow for every step.
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._writer.flush()
+            self._flushed = time.monotonic()
+
+    def _write(self, step: int, **content: object) -> None:
+        self._writer.write_event(event_pb2.Event(wall_time=time.time(), step=step, **content))
+
+    def close(self) -> None:
+        self._writer.close()
 
 
 def _kept_lines(path: pathlib.Path, step: int) -> list[str]:

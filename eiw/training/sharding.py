@@ -27,12 +27,15 @@ def make_mesh(
 
     Args:
       shape: sizes of the axes; `fsdp` and `tensor` are 1 if absent, `data` takes what is left.
-      devices: all of JAX's by default; a smaller mesh takes the first of them.
+      devices: all of JAX's by default; a smaller mesh takes the first of them, if there is but one
+        host.
 
     Raises:
-      InputError: an unknown axis, a size below 1, or more devices asked for than there are.
+      InputError: an unknown axis, a size that is none, or more devices asked for than there are.
     """
-    shape = dict(shape or {})
+    shape = {} if shape is None else shape
+    if not isinstance(shape, Mapping) or not all(isinstance(n, int) for n in shape.values()):
+        raise errors.InputError(f"The mesh is {shape!r}: give sizes of axes, as {{'fsdp': 8}}.")
     devices = jax.devices() if devices is None else devices
     if unknown := set(shape) - set(_MESH_AXES):
         raise errors.InputError(
@@ -47,6 +50,11 @@ def make_mesh(
         raise errors.InputError(
             f"The mesh {dict(zip(_MESH_AXES, sizes, strict=True))} needs {np.prod(sizes)} devices, "
             f"and there are {len(devices)}."
+        )
+    if jax.process_count() > 1 and np.prod(sizes) < len(devices):
+        raise errors.InputError(
+            f"The mesh {dict(zip(_MESH_AXES, sizes, strict=True))} leaves some of the hosts' "
+            f"{len(devices)} devices out: give one of {len(devices)}."
         )
     # Auto: the compiler places what is in between, from the constraints that the network sets.
     return jax.make_mesh(

@@ -101,6 +101,10 @@ def to_t5x(run_dir: pathlib.Path, model_dir: pathlib.Path) -> pathlib.Path:
 
 def _read(folder: pathlib.Path) -> dict[str, Any]:
     path = (folder / _STATE).absolute()
+    if not path.is_dir():
+        raise errors.ArtefactError(
+            f"{folder} holds no checkpoint of T5X's: give MODEL_DIR/checkpoint_STEP."
+        )
     try:
         with ocp.PyTreeCheckpointer() as reader:
             tree = reader.metadata(path).item_metadata.tree

@@ -1,12 +1,19 @@
 """`eiw sweep`: every combination once, finished ones skipped, collapsed ones made again."""
 
+import json
+import pathlib
 import random
+import shutil
+import subprocess
+import sys
+import time
 
 import pytest
 
 from eiw import main, rows
 from eiw.compressors import raw_bytes
 from eiw.data import token_files
+from eiw.training import checkpoint
 
 SIZE = """
 from __gin__ import dynamic_registration
@@ -48,7 +55,8 @@ def sweep(capfd, tokens, *arguments):
     return status, captured.out, captured.err
 
 
-def test_a_dry_run_prints_every_combination(capfd, tokens):
+def test_a_dry_run_prints_every_combination(capfd, tokens, monkeypatch):
+    monkeypatch.chdir(tokens.parent.parent)
     status, out, err = sweep(
         *(capfd, tokens, "--dry_run", "--learning_rates=0.5,2", "--seeds=0,1"),
         "--gin_search_paths=one,two",
@@ -81,15 +89,66 @@ def test_collapsed_runs_are_made_again_and_counted(capfd, tokens, monkeypatch):
     assert rows.read_rows("sweep/results.jsonl") == made
 
 
+@pytest.mark.slow
+def test_a_run_that_fails_does_not_keep_the_others_from_being_made(capfd, tokens, monkeypatch):
+    monkeypatch.chdir(tokens.parent.parent)
+    status, out, err = sweep(capfd, tokens, "--learning_rates=1e30,1", "--retries=0")
+    assert status == 1
+    assert "nan" in err
+    assert "1 of 2 runs failed, see above: mini-bytes-lr1e+30-seed0." in err.splitlines()[-1]
+    (row,) = rows.read_rows("sweep/results.jsonl")
+    assert row.learning_rate == 1.0
+    assert "has 1 rows, 1 of them collapsed." in out
+
+
+@pytest.mark.slow
+def test_a_signal_to_the_sweep_lets_its_run_save(tokens):
+    folder = tokens.parent.parent
+    command = [
+        *(sys.executable, "-m", "eiw.main", "sweep", "--tokens", str(tokens), "--output=sweep"),
+        *("--sizes=mini", "--gin.loop.TrainConfig.steps=1_000_000"),
+        *(
+            "--gin.loop.TrainConfig.checkpoint_every=1_000_000",
+            "--gin.loop.TrainConfig.log_every=1",
+        ),
+        *("--gin.pipeline.ModelRun.batch_size=2", "--gin.pipeline.ModelRun.length=16"),
+    ]
+    run = folder / "sweep" / "mini-bytes-lr1.0-seed0"
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        log = run / "metrics.jsonl"
+        while process.poll() is None and not (log.exists() and log.read_text()):
+            time.sleep(0.1)
+        process.terminate()
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert err.count("run it again to go on") == 2  # the training, and then the sweep
+    (step,) = checkpoint.steps(run)
+    assert json.loads(log.read_text().splitlines()[-1])["step"] == step
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--tokens=no/such/*"], "No folder matches"),
         (["--learning_rates=fast"], "fast"),
+        (["--sizes=mini,4m"], "sizes/4m.gin"),
+        (["--gin.loop.TrainConfig.step=1"], "step"),
+        (["--tokens=to*/*"], "2 folders are called bytes"),
     ],
+    ids=str,
 )
-def test_bad_input_is_one_line(capfd, tokens, arguments, words):
+def test_bad_input_is_one_line(capfd, tokens, monkeypatch, arguments, words):
+    monkeypatch.chdir(tokens.parent.parent)
+    shutil.copytree("tokens", "tokens2")
     status, _, err = sweep(capfd, tokens, *arguments)
     assert status == 1
     assert words in err.splitlines()[-1]
     assert "Traceback" not in err
+    assert not pathlib.Path("sweep").exists()
+
+
+def test_runs_of_two_optimizers_have_two_names(capfd, tokens, monkeypatch):
+    monkeypatch.chdir(tokens.parent.parent)
+    outs = [sweep(capfd, tokens, "--dry_run", *more)[1] for more in ([], ["--optimizer=AdamW"])]
+    assert "sweep/mini-bytes-lr1.0-seed0 " in outs[0]
+    assert "sweep/mini-bytes-AdamW-lr1.0-seed0 " in outs[1]

@@ -1,6 +1,7 @@
 """`eiw train`: one decoder on token files, and an M1 out of it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -69,3 +70,31 @@ def test_its_flags_import_no_jax():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert output.stdout == "set()\n", output.stderr
+
+
+@pytest.mark.slow
+def test_token_files_train_where_tensorflow_cannot_be_imported(tmp_path):
+    tokens = write(tmp_path / "tokens", RawBytes())
+    for name in ("tensorflow", "seqio"):
+        (tmp_path / "path" / name).mkdir(parents=True)
+        missing = f"raise ModuleNotFoundError('No module named {name}', name='{name}')"
+        (tmp_path / "path" / name / "__init__.py").write_text(missing)
+
+    def train(*arguments):
+        return subprocess.run(
+            [
+                *(sys.executable, "-m", "eiw.main", "train", f"--output={tmp_path / 'run'}"),
+                *("--gin_file=runs/train.gin", *tiny_flags.TINY, *arguments),
+            ],
+            env=os.environ | {"PYTHONPATH": str(tmp_path / "path")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = train(f"--tokens={tokens}")
+    assert done.returncode == 0, done.stderr
+    assert "2 steps" in done.stdout
+    refused = train("--task=text_bytes")
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("seqio is not installed: pip install 'eiw[seqio]'.\n")

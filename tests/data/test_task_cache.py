@@ -2,6 +2,11 @@
 
 import concurrent.futures
 import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -126,6 +131,46 @@ def test_a_restart_makes_only_what_is_missing(text, threads, monkeypatch, tmp_pa
     count = len(written)
     task_cache.cache_task(TASK, tmp_path / "cut", num_shards=4)
     assert len(written) == count
+
+
+WORKER_SCRIPT = """
+import sys, time
+import numpy as np
+import seqio
+import eiw.tasks
+from eiw.data import task_cache
+
+vocabulary = seqio.get_mixture_or_task("text_ac_v256").output_features["targets"].vocabulary
+with task_cache._Pool(1, vocabulary) as pool:
+    next(pool.encode([[np.arange(9)]] * 9))
+    print(*pool._executor._processes, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_killed_parent(text):
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER_SCRIPT],
+        env=os.environ | {"EIW_COMPRESSORS": str(text.parent / "coders")},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        worker = parent.stdout.readline().strip()
+        assert runs(worker)
+        parent.kill()
+    last = time.monotonic() + 60
+    while runs(worker) and time.monotonic() < last:
+        time.sleep(0.1)
+    assert not runs(worker)
+
+
+def runs(process):
+    try:
+        # The third field: Z is a process that has ended, where nobody asks how.
+        return pathlib.Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
 
 
 def test_other_text_or_another_compressor_is_refused(text, threads, monkeypatch, tmp_path):

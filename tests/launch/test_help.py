@@ -1,6 +1,7 @@
 """Launchers say what they do, and install nothing for it."""
 
 import pathlib
+import shlex
 import subprocess
 
 import pytest
@@ -26,12 +27,41 @@ def dry(name, *arguments):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def test_gpus_of_several_hosts_get_their_numbers():
-    lines = dry("gpu.sh", "--hosts=a,b", "--tokens=x", "--output=no/such/folder")
-    assert [line.split()[:2] for line in lines] == [["ssh", "a"], ["ssh", "b"]]
+@pytest.mark.parametrize(
+    "flags",
+    [("--hosts=a,b", "--output=no/such folder"), ("--hosts", "a,b", "--output", "no/such folder")],
+    ids=["equals", "blanks"],
+)
+def test_gpus_of_several_hosts_get_their_numbers(flags):
+    lines = dry("gpu.sh", *flags, "--tokens=x")
+    assert [line.split()[:3] for line in lines] == [["ssh", "a", "cd"], ["ssh", "b", "cd"]]
     for number, line in enumerate(lines):
-        assert line.endswith(f"--coordinator=a:12321 --num_hosts=2 --host={number} ")
+        assert shlex.split(line)[-5:] == [
+            *("--output=no/such folder", "--tokens=x"),
+            *("--coordinator=a:12321", "--num_hosts=2", f"--host={number}"),
+        ]
     assert not pathlib.Path("no").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("gpu.sh", "--hosts"), "gpu.sh: --hosts needs a value"),
+        (("tpu_pod.sh", "--name"), "tpu_pod.sh: --name needs a value"),
+        (("tpu_pod.sh", "--nam=x"), "tpu_pod.sh: no option --nam=x; see --help"),
+        (("tpu_pod.sh", "--name", "x", "--", "--tokens=y"), "tpu_pod.sh: give --name, --zone and"),
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_is_one_line(command, words):
+    done = subprocess.run(
+        ["bash", str(LAUNCH / command[0]), "--dry-run", *command[1:]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(words) and done.stderr.count("\n") == 1
 
 
 def test_gpus_of_one_host_need_no_company(monkeypatch):
@@ -48,7 +78,7 @@ def test_tasks_of_slurm_find_each_other(monkeypatch):
 
 def test_a_tpu_slice_is_made_filled_started_and_deleted():
     lines = dry(
-        *("tpu_pod.sh", "--name=n", "--zone=z", "--bucket=b", "--spot", "--delete", "--"),
+        *("tpu_pod.sh", "--name=n", "--zone", "z", "--bucket=b", "--spot", "--delete", "--"),
         *("--tokens=bucket/x", "--gin.NAME='a b'"),
     )
     verbs = ["create", "archive", "scp", "ssh", "ssh", "ssh", "ssh", "delete"]

@@ -3,6 +3,7 @@
 import errno
 import json
 import logging
+import resource
 import shutil
 
 import jax
@@ -72,6 +73,22 @@ def test_a_full_disk_is_named_and_the_older_checkpoints_stay(run, blueprint, mon
     assert not list((run_dir / "checkpoints").glob("*.tmp*"))
     restored, _ = checkpoint.restore(run_dir, blueprint)
     assert_equal(restored, states[3])
+
+
+# Below Orbax, tasks of a closed event loop go on failing.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_orbax_says_of_a_disk_is_one_line(run, blueprint, caplog):
+    run_dir, states = run
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As a full disk does, it fails writing, deep inside of Orbax.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        with pytest.raises(errors.InputError, match=r"step_00000004.* cannot be written.*large"):
+            checkpoint.save(run_dir, random_state(blueprint, 4), blueprint.model.config, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not caplog.records
+    assert_equal(checkpoint.restore(run_dir, blueprint)[0], states[3])
 
 
 def newest_array_file(run_dir, part="training"):
@@ -216,7 +233,7 @@ def test_how_a_network_is_computed_may_change(saved):
 
 
 def test_another_number_of_cpus_is_said(saved, blueprint, caplog, monkeypatch):
-    monkeypatch.setattr(checkpoint, "_visible_cpus", lambda: 999)
+    monkeypatch.setattr(checkpoint, "visible_cpus", lambda: 999)
     with caplog.at_level(logging.WARNING):
         checkpoint.restore(saved[0], blueprint)
     assert "this process sees 999" in caplog.text

@@ -167,8 +167,18 @@ def test_traces_some_steps(tmp_path):
 
 
 def test_unusable_settings_and_folders(tmp_path):
-    with pytest.raises(errors.InputError, match=r"TrainConfig\.steps"):
-        loop.TrainConfig(steps=0)
+    for name, number, least in (
+        ("steps", 0, 1),
+        ("log_every", 2.0, 1),
+        ("microbatches", 2.0, 1),
+        ("evaluate_every", -1, 0),
+        ("profile_steps", -1, 0),
+    ):
+        match = rf"TrainConfig\.{name} is {number}: give a whole number >= {least}"
+        with pytest.raises(errors.InputError, match=match):
+            loop.TrainConfig(**({"steps": 1} | {name: number}))
+    with pytest.raises(errors.InputError, match=r"is a class: @optimizer\.AdamW\(\) makes one"):
+        loop.TrainConfig(steps=1, optimizer=optimizer.AdamW)
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.InputError, match="a file stands in the way"):
         train(tmp_path / "file")

@@ -173,7 +173,10 @@ def test_the_first_state_is_the_same_on_every_mesh():
     jax.tree.map(np.testing.assert_array_equal, params(ONE), params("data=1 fsdp=2"))
 
 
-def test_bad_meshes_are_refused():
+def test_bad_meshes_are_refused(monkeypatch):
+    for shape in ({"fsdp": "2"}, {"fsdp": 1.0}, [2]):
+        with pytest.raises(errors.InputError, match=r"give sizes of axes, as \{'fsdp': 8\}"):
+            sharding.make_mesh(shape)
     with pytest.raises(errors.InputError, match="needs 64 devices, and there are 2"):
         sharding.make_mesh({"data": 64})
     with pytest.raises(errors.InputError, match="no axis 'model'"):
@@ -185,6 +188,9 @@ def test_bad_meshes_are_refused():
         state.blueprint(tiny_run.tiny_model(num_heads=3), optimizer.Adafactor(), mesh)
     with pytest.raises(errors.InputError, match="3 rows a batch"):
         sharding.put_batch(mesh_of("data=2"), {"x": np.zeros((3, 2), np.int32)})
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(errors.InputError, match="2 devices out: give one of 2"):
+        sharding.make_mesh({"data": 1})
 
 
 def test_bfloat16_is_only_of_activations():

@@ -70,7 +70,7 @@ def test_what_cannot_be_converted_is_one_line(run, tmp_path):
     folder, _, blueprint = run
     with pytest.raises(errors.ArtefactError, match="no checkpoint"):
         t5x_checkpoint.to_t5x(tmp_path, tmp_path / "t5x")
-    with pytest.raises(errors.ArtefactError, match="no whole checkpoint of T5X"):
+    with pytest.raises(errors.ArtefactError, match="holds no checkpoint of T5X"):
         t5x_checkpoint.from_t5x(tmp_path / "none", tmp_path / "new", blueprint.model)
     written = t5x_checkpoint.to_t5x(folder, tmp_path / "t5x")
     with pytest.raises(errors.InputError, match="is there already"):
