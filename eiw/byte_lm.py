@@ -47,8 +47,8 @@ class _State:
     Attributes:
       rows: how many; dummies are not counted.
       length: tokens that the cache has seen, the one that begins every text included.
-      cache: at most `ROWS` rows: arrays of the device, filled up with dummies, all slots. More:
-        numpy arrays of exactly these rows, trimmed to little more than the slots in use.
+      cache: at most as many rows as the program has: its cache on the device (`decode_step`),
+        filled up with dummies. More: exactly these rows on the host (`host_cache`).
     """
 
     rows: int

@@ -28,7 +28,7 @@ class Rows:
     """Sequences that are being decoded.
 
     Attributes:
-      cache: the network's, see `decode_step`.
+      cache: of the network, see `decode_step`.
       lengths_B: int32[B], tokens read, "begin" among them.
     """
 
