@@ -16,7 +16,6 @@ import dataclasses
 import functools
 import hashlib
 import pathlib
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +24,9 @@ from flax import traverse_util
 
 from eiw import atomic, byte_lm_lanes, errors, vocab
 from eiw.coding import array_folder, byte_model, cdf
-from eiw.models import decoder, flops, kv_cache, layer_stacking
+from eiw.models import decode_step, decoder, flops, host_cache, layer_stacking
 from eiw.models.config import DecoderConfig
+from eiw.models.decode_step import Cache
 
 # Rows that one run of the program takes, and slots of its cache; the matrix products of a small M1
 # gain little from more rows.
@@ -39,10 +39,6 @@ _FORMAT_VERSION = 1
 _DIGEST_STEPS = 8
 _VOCAB_SIZE = vocab.NUM_SPECIAL_IDS + vocab.NUM_BYTES
 
-# Leaves of all layers by path, without the positions: all rows of a state stand at one position,
-# which the state keeps.
-_Cache = dict[tuple[str, ...], Any]
-
 
 @dataclasses.dataclass
 class _State:
@@ -51,13 +47,13 @@ class _State:
     Attributes:
       rows: how many; dummies are not counted.
       length: tokens that the cache has seen, the one that begins every text included.
-      cache: at most `ROWS` rows: arrays of the device, filled up with dummies, all slots. More:
-        numpy arrays of exactly these rows, trimmed to little more than the slots in use.
+      cache: at most as many rows as the program has: its cache on the device (`decode_step`),
+        filled up with dummies. More: exactly these rows on the host (`host_cache`).
     """
 
     rows: int
     length: int
-    cache: _Cache
+    cache: Cache
 
 
 class ByteLM:
@@ -194,14 +190,14 @@ class ByteLM:
             filled = np.zeros(self._rows, np.int64)
             filled[: len(rows)] = rows
             if state.rows <= self._rows:
-                cache = _gather(state.cache, filled)
+                cache = decode_step.take(state.cache, filled)
             else:
                 part = {path: leaf[filled] for path, leaf in state.cache.items()}
-                cache = _write_slots(self._empty_cache(), part)
+                cache = host_cache.to_device(self._empty_cache(), part)
         else:
             wide = state.cache
             if state.rows <= self._rows:
-                wide = self._to_host(wide, state.length)
+                wide = host_cache.from_device(wide, state.length)
             cache = {path: leaf[rows] for path, leaf in wide.items()}
         return _State(len(rows), state.length, cache)
 
@@ -227,15 +223,18 @@ class ByteLM:
         state = _State(1, 0, self._empty_cache())
         return self._run(state, np.array([vocab.PAD_ID], np.int32))
 
-    def _empty_cache(self) -> _Cache:
+    def _empty_cache(self) -> Cache:
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), self._cache_shapes)
+
+    @functools.cached_property
+    def _cache_shapes(self) -> Cache:
+        def allocate(params: dict, tokens: jax.Array) -> Cache:
+            run = functools.partial(self._model.apply, decode=True, mutable=["cache"])
+            _, variables = run({"params": params}, tokens, tokens)
+            return decode_step.kept(traverse_util.flatten_dict(variables["cache"]))
+
         tokens = jax.ShapeDtypeStruct((self._rows, self._context), jnp.int32)
-        allocate = functools.partial(self._model.apply, decode=True, mutable=["cache"])
-        variables = jax.eval_shape(allocate, {"params": self._params}, tokens, tokens)[1]
-        return {
-            path: jnp.zeros(leaf.shape, leaf.dtype)
-            for path, leaf in traverse_util.flatten_dict(variables["cache"]).items()
-            if path[-1] in kv_cache.SLOT_AXES
-        }
+        return jax.eval_shape(allocate, self._params, tokens)
 
     def _tokens(self, symbols: np.ndarray) -> np.ndarray:
         if symbols.size and (symbols.min() < 0 or symbols.max() >= self.alphabet_size):
@@ -255,7 +254,7 @@ class ByteLM:
     def _run_in_turns(self, state: _State, tokens: np.ndarray) -> tuple[_State, np.ndarray]:
         """Turn after turn of rows that lie on the host, through one cache on the device."""
         cdfs = np.empty((state.rows, self.alphabet_size + 1), np.uint32)
-        new: _Cache = {}
+        new: Cache = {}
         device_cache = self._empty_cache()
         for begin in range(0, state.rows, self._rows):
             end = min(begin + self._rows, state.rows)
@@ -263,19 +262,14 @@ class ByteLM:
             # turn left there: they weigh exactly zero.
             numbers = np.minimum(np.arange(begin, begin + self._rows), end - 1)
             part = {path: leaf[numbers] for path, leaf in state.cache.items()}
-            turn = _State(end - begin, state.length, _write_slots(device_cache, part))
+            turn = _State(end - begin, state.length, host_cache.to_device(device_cache, part))
             turn, cdfs[begin:end] = self._run(turn, tokens[begin:end])
             device_cache = turn.cache
-            for path, leaf in self._to_host(device_cache, turn.length).items():
+            for path, leaf in host_cache.from_device(device_cache, turn.length).items():
                 if path not in new:
                     new[path] = np.empty((state.rows, *leaf.shape[1:]), leaf.dtype)
                 new[path][begin:end] = leaf[: end - begin]
         return _State(state.rows, state.length + 1, new), cdfs
-
-    def _to_host(self, cache: _Cache, length: int) -> _Cache:
-        # Powers of two: each number of slots is a program of its own to copy them.
-        slots = min(1 << (length - 1).bit_length(), self._context)
-        return jax.tree.map(np.asarray, _read_slots(cache, slots))
 
 
 def export(
@@ -320,21 +314,16 @@ def _checked(params: dict, model: decoder.Decoder) -> dict[str, np.ndarray]:
 
 @functools.partial(jax.jit, static_argnames="model", donate_argnames="cache")
 def _step(
-    model: decoder.Decoder, params: dict, cache: _Cache, lengths_B: jax.Array, tokens_B: jax.Array
-) -> tuple[_Cache, jax.Array]:
+    model: decoder.Decoder, params: dict, cache: Cache, lengths_B: jax.Array, tokens_B: jax.Array
+) -> tuple[Cache, jax.Array]:
     """The one program: reads a token a row, returns the cache and uint32[B, 258] CDFs."""
-    positions = {(*path[:-1], "cache_index"): lengths_B for path in cache}
-    variables = {"params": params, "cache": traverse_util.unflatten_dict(cache | positions)}
-    tokens_B1 = tokens_B[:, None]
-    logits_B1V, new = model.apply(variables, tokens_B1, tokens_B1, decode=True, mutable=["cache"])
-    leaves = traverse_util.flatten_dict(new["cache"])
-
+    cache, logits_BV = decode_step.read_token(model, params, cache, lengths_B, tokens_B)
     first_byte = vocab.NUM_SPECIAL_IDS
-    bytes_BV = logits_B1V[:, 0, first_byte : first_byte + vocab.NUM_BYTES]
-    eos_B1 = logits_B1V[:, 0, vocab.EOS_ID, None]
+    bytes_BV = logits_BV[:, first_byte : first_byte + vocab.NUM_BYTES]
+    eos_B1 = logits_BV[:, vocab.EOS_ID, None]
     # Padding and the unknown id are no symbols: the softmax is over those that are.
     probabilities_BA = jax.nn.softmax(jnp.concatenate([bytes_BV, eos_B1], axis=1))
-    return {path: leaves[path] for path in cache}, _integer_cdfs(probabilities_BA)
+    return cache, _integer_cdfs(probabilities_BA)
 
 
 def _integer_cdfs(probabilities_BA: jax.Array) -> jax.Array:
@@ -352,26 +341,3 @@ def _integer_cdfs(probabilities_BA: jax.Array) -> jax.Array:
     spread = jnp.uint32((1 << cdf.PRECISION) - alphabet)
     own_BA = jnp.arange(1, alphabet + 1, dtype=jnp.uint32)[None]
     return jnp.pad(own_BA + sums_BA * spread // sums_BA[:, -1:], ((0, 0), (1, 0)))
-
-
-@jax.jit
-def _gather(cache: _Cache, rows: jax.Array) -> _Cache:
-    return {path: leaf[rows] for path, leaf in cache.items()}
-
-
-@functools.partial(jax.jit, donate_argnames="cache")
-def _write_slots(cache: _Cache, part: _Cache) -> _Cache:
-    """`cache` with its first slots replaced by all slots of `part`, in place."""
-    return {
-        path: jax.lax.dynamic_update_slice(leaf, part[path], (0,) * leaf.ndim)
-        for path, leaf in cache.items()
-    }
-
-
-@functools.partial(jax.jit, static_argnames="slots")
-def _read_slots(cache: _Cache, slots: int) -> _Cache:
-    """The first `slots` slots."""
-    return {
-        path: jax.lax.slice_in_dim(leaf, 0, slots, axis=kv_cache.SLOT_AXES[path[-1]])
-        for path, leaf in cache.items()
-    }

@@ -11,9 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from eiw.models import kv_cache
-
-Cache = dict[tuple[str, ...], jax.Array]
+from eiw.models import decode_step, kv_cache
+from eiw.models.decode_step import Cache
 
 # Reads a token int32[B] in each row at its position int32[B]: the cache, and the CDFs after it.
 Program = Callable[[Cache, np.ndarray, np.ndarray], tuple[Cache, jax.Array]]
@@ -88,9 +87,10 @@ class NetworkLanes:
     def keep(self, lanes: np.ndarray, entries: np.ndarray) -> None:
         """See `Lanes`."""
         if not self._bank:
+            leaves = jax.eval_shape(decode_step.with_rows, self._caches[0])
             self._bank = {
                 path: jnp.zeros((self.bank_entries, *_without_slots(path, leaf)), leaf.dtype)
-                for path, leaf in self._caches[0].items()
+                for path, leaf in leaves.items()
             }
         places = np.full(self._rows, self.bank_entries, np.int32)  # out of the bank: dropped
         places[lanes] = entries
@@ -132,6 +132,7 @@ def _without_slots(path: tuple[str, ...], leaf: jax.Array) -> tuple[int, ...]:
 @jax.jit(donate_argnames="cache")
 def _write_first_slot(cache: Cache, first: Cache, is_fresh_B: jax.Array) -> Cache:
     """`cache` with the first slot of some rows replaced by that of `first`'s row 0."""
+    first = decode_step.with_rows(first)
 
     def write(path: tuple[str, ...], leaf: jax.Array) -> jax.Array:
         axis = _slot_axis(path)
@@ -140,7 +141,8 @@ def _write_first_slot(cache: Cache, first: Cache, is_fresh_B: jax.Array) -> Cach
         chosen = jnp.where(is_fresh_B[:, None, None, None], jnp.broadcast_to(new, old.shape), old)
         return jax.lax.dynamic_update_slice_in_dim(leaf, chosen, 0, axis=axis)
 
-    return {path: write(path, leaf) for path, leaf in cache.items()}
+    leaves = decode_step.with_rows(cache)
+    return decode_step.kept({path: write(path, leaf) for path, leaf in leaves.items()})
 
 
 @jax.jit(donate_argnames="bank")
@@ -155,7 +157,8 @@ def _keep(bank: Cache, cache: Cache, slots_B: jax.Array, places_B: jax.Array) ->
         )
         return bank[path].at[places_B].set(pick(leaf, slots_B), mode="drop")
 
-    return {path: one(path, leaf) for path, leaf in cache.items()}
+    leaves = decode_step.with_rows(cache)
+    return {path: one(path, leaf) for path, leaf in leaves.items()}
 
 
 @jax.jit(donate_argnames="cache")
@@ -170,4 +173,5 @@ def _resume(cache: Cache, bank: Cache, rows_N: jax.Array, entries_ND: jax.Array)
             return leaf.at[rows_N, :, :, slots].set(taken, mode="drop")
         return leaf.at[rows_N, :, slots].set(taken, mode="drop")
 
-    return {path: one(path, leaf) for path, leaf in cache.items()}
+    leaves = decode_step.with_rows(cache)
+    return decode_step.kept({path: one(path, leaf) for path, leaf in leaves.items()})

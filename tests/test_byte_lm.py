@@ -14,6 +14,8 @@ from eiw.coding import byte_model, cdf
 from eiw.models import config, decoder, layer_stacking
 
 CONTEXT = 8
+# Of the program; one has a cache of another form.
+each_rows = pytest.mark.parametrize("rows", [1, 2, byte_lm.ROWS])
 
 
 @functools.cache
@@ -27,9 +29,9 @@ def decoder_and_params():
 
 
 @functools.cache
-def model(context=CONTEXT) -> byte_lm.ByteLM:
+def model(context=CONTEXT, rows=byte_lm.ROWS) -> byte_lm.ByteLM:
     net, params = decoder_and_params()
-    return byte_lm.ByteLM(params, net.config, context=context)
+    return byte_lm.ByteLM(params, net.config, rows=rows, context=context)
 
 
 def random_symbols(rows, length, seed=0) -> np.ndarray:
@@ -46,36 +48,53 @@ def run(lm, symbols_BT):
     return state, np.stack(all_cdfs, axis=1)
 
 
-def test_integers_depend_on_the_prefix_alone():
-    # Twice as long as the cache, so that it rolls.
-    symbols_BT = random_symbols(130, 2 * CONTEXT + 1)
-    _, expected = run(model(), symbols_BT)
-    order = np.random.default_rng(1).permutation(130)
-    for rows in (1, 2, 7, 64, 130):
-        _, cdfs = run(model(), symbols_BT[order[:rows]])
-        np.testing.assert_array_equal(cdfs, expected[order[:rows]])
+@each_rows
+def test_integers_depend_on_the_prefix_alone(rows):
+    # Some in turns; twice as long as the cache, so that it rolls.
+    lm, most = model(rows=rows), 2 * rows + 2
+    symbols_BT = random_symbols(most, 2 * CONTEXT + 1)
+    _, expected = run(lm, symbols_BT)
+    order = np.random.default_rng(1).permutation(most)
+    for count in {1, 2, min(7, most), rows, most}:
+        _, cdfs = run(lm, symbols_BT[order[:count]])
+        np.testing.assert_array_equal(cdfs, expected[order[:count]])
 
 
-@pytest.mark.parametrize("from_rows", [5, 100])
-@pytest.mark.parametrize("to_rows", [3, 64, 90])
-def test_taken_rows_go_on_as_if_they_had_been_there_always(from_rows, to_rows):
-    symbols_BT = random_symbols(from_rows, 5)
-    state, _ = run(model(), symbols_BT)
-    rows = np.random.default_rng(2).integers(0, from_rows, to_rows)
-    taken = model().take(state, rows)
+@pytest.mark.parametrize(
+    ("rows", "from_rows", "to_rows"),
+    [(1, 1, 1), (1, 1, 3), (1, 4, 1), (1, 4, 3), (2, 2, 3), (2, 3, 2)]
+    + [(byte_lm.ROWS, before, after) for before in (5, 100) for after in (3, 64, 90)],
+)
+def test_taken_rows_go_on_as_if_they_had_been_there_always(rows, from_rows, to_rows):
+    lm, symbols_BT = model(rows=rows), random_symbols(from_rows, 5)
+    state, _ = run(lm, symbols_BT)
+    numbers = np.random.default_rng(2).integers(0, from_rows, to_rows)
+    taken = lm.take(state, numbers)
     more_BT = random_symbols(to_rows, 6, seed=3)
     cdfs = []
     for symbols_B in more_BT.T:
-        taken, new = model().advance(taken, symbols_B)
+        taken, new = lm.advance(taken, symbols_B)
         cdfs.append(new)
-    _, expected = run(model(), np.concatenate([symbols_BT[rows], more_BT], axis=1))
+    _, expected = run(lm, np.concatenate([symbols_BT[numbers], more_BT], axis=1))
     np.testing.assert_array_equal(np.stack(cdfs, axis=1), expected[:, 6:])
     # The state that rows were taken from is as good as before.
-    _, after = model().advance(state, more_BT[:1, 0].repeat(from_rows))
-    again, _ = run(model(), symbols_BT)
-    np.testing.assert_array_equal(
-        after, model().advance(again, more_BT[:1, 0].repeat(from_rows))[1]
-    )
+    _, after = lm.advance(state, more_BT[:1, 0].repeat(from_rows))
+    again, _ = run(lm, symbols_BT)
+    np.testing.assert_array_equal(after, lm.advance(again, more_BT[:1, 0].repeat(from_rows))[1])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_step_copies_no_cache(rows):
+    """A copy is as large as a cache, and all else that a step holds is far smaller."""
+    lm = model(context=4096, rows=rows)
+    state, _ = lm.start(rows)
+    integers_B = np.zeros(rows, np.int32)
+    compiled = byte_lm._step.lower(
+        lm._model, lm._params, state.cache, integers_B, integers_B
+    ).compile()
+    leaf = jax.tree.leaves(state.cache)[0]
+    assert leaf.nbytes == rows * 2 * 16 * 4096 * 4
+    assert compiled.memory_analysis().temp_size_in_bytes < leaf.nbytes
 
 
 def test_cdfs_keep_the_coders_contract():
@@ -87,17 +106,24 @@ def test_cdfs_keep_the_coders_contract():
     assert np.all(np.diff(cdfs.astype(np.int64)) >= 1)
 
 
-def test_cdfs_are_the_full_passs_probabilities():
+@functools.cache
+def symbols_and_full_pass():
+    """Symbols [B, T], and the CDFs of one pass over all of them, float sums in another order."""
     net, params = decoder_and_params()
-    lm, symbols_BT = model(context=64), random_symbols(3, 20)
+    symbols_BT = random_symbols(3, 20)
     symbols_BT[:, 7] = vocab.EOS_SYMBOL  # read on after it, as a full pass does
-    _, cdfs = run(lm, symbols_BT)
     tokens_BT = np.where(symbols_BT == vocab.EOS_SYMBOL, vocab.EOS_ID, symbols_BT + 3)
     tokens_BT = np.pad(tokens_BT, ((0, 0), (1, 0)))
     logits_BTV = np.asarray(jax.jit(net.apply)({"params": params}, tokens_BT, tokens_BT))
     symbol_ids = [*range(3, 259), vocab.EOS_ID]
     probabilities_BTA = jax.nn.softmax(jnp.asarray(logits_BTV[..., symbol_ids]))
-    expected = cdf.cdf_from_probabilities(np.asarray(probabilities_BTA))
+    return symbols_BT, cdf.cdf_from_probabilities(np.asarray(probabilities_BTA))
+
+
+@each_rows
+def test_cdfs_are_the_full_passs_probabilities(rows):
+    symbols_BT, expected = symbols_and_full_pass()
+    _, cdfs = run(model(context=64, rows=rows), symbols_BT)
     assert np.abs(cdfs.astype(int) - expected.astype(int)).max() <= 2
     assert not np.array_equal(cdfs[0, 8], cdfs[0, 0]), "EOS must not be a hidden restart"
 
@@ -209,14 +235,16 @@ def test_wrong_calls_are_refused():
             model().take(state, np.array([symbol]))
 
 
-def test_lanes_have_the_integers_of_states():
+@each_rows
+def test_lanes_have_the_integers_of_states(rows):
     # More lanes than rows; each goes its own way, starts afresh now and then, and rolls.
+    lm, count = model(rows=rows), rows + 6
     generator = np.random.default_rng(4)
-    lanes = model().open_lanes(70)
-    prefixes = [[] for _ in range(70)]
+    lanes = lm.open_lanes(count)
+    prefixes = [[] for _ in range(count)]
     known = {}
     for _ in range(3 * CONTEXT):
-        chosen = generator.permutation(70)[: generator.integers(1, 71)]
+        chosen = generator.permutation(count)[: generator.integers(1, count + 1)]
         symbols = generator.integers(0, vocab.ALPHABET_SIZE, len(chosen))
         fresh = np.array([not prefixes[lane] or generator.random() < 0.05 for lane in chosen])
         cdfs = lanes.feed(chosen, symbols, fresh)
@@ -228,6 +256,26 @@ def test_lanes_have_the_integers_of_states():
         by_length.setdefault(len(prefix), []).append(prefix)
     assert max(by_length) > CONTEXT
     for prefixes_of_one in by_length.values():
-        _, expected = run(model(), np.array(prefixes_of_one))
+        _, expected = run(lm, np.array(prefixes_of_one))
         found = np.stack([known[prefix] for prefix in prefixes_of_one])
         np.testing.assert_array_equal(found, expected[:, -1])
+
+
+@each_rows
+def test_lanes_go_on_from_what_the_bank_keeps(rows):
+    lm = model(rows=rows)
+    symbols_BT = random_symbols(rows, 5)
+    _, expected = run(lm, symbols_BT)
+    lanes, numbers = lm.open_lanes(rows), np.arange(rows)
+    entries_BT = numbers[:, None] * 3 + np.arange(3)
+    for place in range(3):
+        lanes.feed(numbers, symbols_BT[:, place], np.full(rows, place == 0))
+        lanes.keep(numbers, entries_BT[:, place])
+    # In other lanes, which have read on since, behind two symbols or three.
+    lanes.feed(numbers, symbols_BT[:, 4], np.zeros(rows, bool))
+    counts = 2 + numbers % 2
+    of_B = numbers[::-1]
+    padded = np.pad(entries_BT[of_B], ((0, 0), (0, lanes.bank_depth - 3)))
+    lanes.resume(numbers, padded, counts)
+    cdfs = lanes.feed(numbers, symbols_BT[of_B, counts], np.zeros(rows, bool))
+    np.testing.assert_array_equal(cdfs, expected[of_B, counts + 1])

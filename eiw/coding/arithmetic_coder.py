@@ -127,17 +127,7 @@ class ArithmeticDecoder:
 
         What rows have decoded must not depend on them; what they have looked at ahead may.
         """
-        rows = range(len(self._starts))
-        before = [self._ahead(row) for row in rows]
-        for index, digit in enumerate(digits.tolist(), start=place):
-            shift = np.uint32(31 - index % 32)
-            word = self._words[index // 32] & ~(np.uint32(1) << shift)
-            self._words[index // 32] = word | np.uint32(digit) << shift
-        for row in rows:
-            offset = int(self._registers[row, arithmetic_registers.OFFSET])
-            self._registers[row, arithmetic_registers.OFFSET] = (
-                offset + self._ahead(row) - before[row]
-            )
+        arithmetic_registers.put(self._registers, self._words, self._starts, place, digits)
 
     def mark(self) -> np.ndarray:
         """Where all rows are, for `reset`."""
@@ -173,8 +163,3 @@ class ArithmeticDecoder:
         if value >> (32 - (end - shifts)) != int(tail) << (end - shifts - width):
             raise errors.InputError("The code ends in bits that no encoder writes there.")
         return end
-
-    def _ahead(self, row: int) -> int:
-        """The digits that a row looks at."""
-        place = self._starts[row] + np.int64(self._registers[row, arithmetic_registers.SHIFTS])
-        return int(arithmetic_registers.read(self._words, place, arithmetic_registers.WORD_BITS))

@@ -150,7 +150,7 @@ def _loaded(registers):
 
 
 @jit.jit
-def read(words, place, count):
+def _read(words, place, count):
     """The `count` digits (32 at most) from `place` on."""
     index = place >> 5
     pair = np.uint64(words[index]) << WORD_BITS if index < len(words) else np.uint64(0)
@@ -163,7 +163,23 @@ def read(words, place, count):
 @jit.jit
 def read_first_digits(all_registers, words, starts):
     for row in range(len(starts)):
-        all_registers[row, OFFSET] = read(words, starts[row], WORD_BITS)
+        all_registers[row, OFFSET] = _read(words, starts[row], WORD_BITS)
+
+
+@jit.jit
+def put(all_registers, words, starts, place, digits):
+    """Replaces digits from `place` on, and what rows have of them in the code minus `low`."""
+    ahead = np.empty(len(starts), np.uint64)
+    for row in range(len(starts)):
+        ahead[row] = _read(words, starts[row] + np.int64(all_registers[row, SHIFTS]), WORD_BITS)
+    for index in range(len(digits)):
+        shift = np.uint32(31 - (place + index) % 32)
+        word = words[(place + index) // 32] & ~(np.uint32(1) << shift)
+        words[(place + index) // 32] = word | np.uint32(digits[index]) << shift
+    for row in range(len(starts)):
+        new = _read(words, starts[row] + np.int64(all_registers[row, SHIFTS]), WORD_BITS)
+        # Modulo 2^64, where differences below zero come out right.
+        all_registers[row, OFFSET] += new - ahead[row]
 
 
 @jit.jit
@@ -178,7 +194,7 @@ def _decode_symbol(registers, words, start, first, last, precision):
     """Takes off counts `first` to `last`; returns the new registers."""
     low, size, halved, offset, num_shifts, unused = registers
     added, shifts, size, halved = _narrow(low, size, halved, first, last, precision)
-    digits = read(words, start + 32 + np.int64(num_shifts), shifts)
+    digits = _read(words, start + 32 + np.int64(num_shifts), shifts)
     offset = ((offset - added) << shifts) | digits
     low = ((low + added) << shifts) & _WORD_MASK
     return low, size, halved, offset, num_shifts + shifts, unused

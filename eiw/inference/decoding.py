@@ -16,10 +16,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import traverse_util
 
 from eiw import vocab
 from eiw.inference import contexts, sampling
-from eiw.models import decoder, kv_cache, layer_stacking
+from eiw.models import decode_step, decoder, layer_stacking
 
 
 @dataclasses.dataclass
@@ -27,12 +28,11 @@ class Rows:
     """Sequences that are being decoded.
 
     Attributes:
-      cache: the network's, without positions. Once a row has been decoded alone, without the axis
-        of rows, so that it need not be copied (see `KVCache.append`).
+      cache: of the network, see `decode_step`.
       lengths_B: int32[B], tokens read, "begin" among them.
     """
 
-    cache: dict[str, Any]
+    cache: decode_step.Cache
     lengths_B: np.ndarray
 
 
@@ -81,7 +81,7 @@ class Network:
         """Rows by their numbers int[n], any of them often, each without its last `back` tokens."""
         cache = rows.cache
         if numbers.tolist() != list(range(len(rows.lengths_B))):
-            cache = jax.tree.map(lambda leaf: leaf[jnp.asarray(numbers)], cache)
+            cache = decode_step.take(cache, numbers)
         return Rows(cache, rows.lengths_B[numbers] - back.astype(np.int32))
 
     def step(
@@ -103,8 +103,6 @@ class Network:
           number: of this step; each draws by keys of its own, folded from these.
           how: the draw.
         """
-        if len(ids_B) == 1:
-            rows.cache = {layer: _alone(leaves) for layer, leaves in rows.cache.items()}
         drawn_B, rows.cache = _step(
             self._model,
             how.kind,
@@ -151,7 +149,7 @@ def _prefill(
     tokens_BT: jax.Array,
     lengths_B: jax.Array,
     places_BK: jax.Array,
-) -> tuple[dict, jax.Array]:
+) -> tuple[decode_step.Cache, jax.Array]:
     x_BTD, variables = model.apply(
         {"params": params},
         tokens_BT,
@@ -164,7 +162,7 @@ def _prefill(
     )
     x_BKD = jnp.take_along_axis(x_BTD, places_BK[..., None], axis=1)
     logits_BKV = decoder.logits_of(x_BKD, model.head_kernel(params), model.config)
-    return _without_positions(variables["cache"]), logits_BKV
+    return decode_step.kept(traverse_util.flatten_dict(variables["cache"])), logits_BKV
 
 
 @functools.partial(jax.jit, static_argnames=("model", "kind"), donate_argnames="cache")
@@ -173,28 +171,17 @@ def _step(
     kind: sampling.Kind,
     numbers: jax.Array,
     params: dict,
-    cache: dict,
+    cache: decode_step.Cache,
     lengths_B: jax.Array,
     ids_B: jax.Array,
     allowed_BV: jax.Array,
     keys_B: jax.Array,
     number: jax.Array,
-) -> tuple[jax.Array, dict]:
-    if len(ids_B) == 1:
-        cache = jax.tree.map(lambda leaf: leaf[None], cache)
-    positions = {"cache_index": lengths_B}
-    cache = {layer: {"attention": leaves | positions} for layer, leaves in cache.items()}
-    ids_B1 = ids_B[:, None]
-    logits_B1V, variables = model.apply(
-        {"params": params, "cache": cache}, ids_B1, ids_B1, decode=True, mutable=["cache"]
-    )
-    logits_BV = logits_B1V[:, 0]
+) -> tuple[jax.Array, decode_step.Cache]:
+    cache, logits_BV = decode_step.read_token(model, params, cache, lengths_B, ids_B)
     allowed_BV = jnp.broadcast_to(allowed_BV, logits_BV.shape)
     logits_BV = jnp.where(allowed_BV, logits_BV, -jnp.inf)
     keys_B = jax.vmap(jax.random.fold_in, (0, None))(keys_B, number)
-    cache = _without_positions(variables["cache"])
-    if len(ids_B) == 1:
-        cache = jax.tree.map(lambda leaf: leaf[0], cache)
     return sampling.draw(keys_B, logits_BV, kind, numbers), cache
 
 
@@ -205,17 +192,3 @@ def _logits_at(
     x_BTD = model.apply({"params": params}, tokens_BT, tokens_BT, method="hidden")
     x_BD = jnp.take_along_axis(x_BTD, places_B[:, None, None], axis=1)[:, 0]
     return decoder.logits_of(x_BD, model.head_kernel(params), model.config)
-
-
-def _without_positions(cache: dict) -> dict:
-    """Keys and values by layer. Rows can so go back: what lies beyond a length is not read."""
-    return {
-        layer: {name: tree["attention"][name] for name in kv_cache.SLOT_AXES}
-        for layer, tree in cache.items()
-    }
-
-
-def _alone(leaves: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    """A layer's leaves of one row, without the axis of rows."""
-    with_rows = 1 + max(kv_cache.SLOT_AXES.values())
-    return {name: leaf[0] if leaf.ndim == with_rows else leaf for name, leaf in leaves.items()}
