@@ -51,10 +51,12 @@ def test_large_arrays_are_cut_as_the_mesh_says(results):
     for mesh in results:
         shape = mesh["shape"]
         fsdp, tensor = shape.get("fsdp", 1), shape.get("tensor", 1)
-        for name, count in mesh["parts"].items():
-            if "moments" in name:
-                # Factored moments have lost one of their parameter's two axes.
-                assert count in (fsdp, tensor), (shape, name)
-            else:
-                assert count == fsdp * tensor, (shape, name)
-        assert mesh["parts"], "no array was large"
+        parts = mesh["parts"]
+        factored = {name for name in parts if name.endswith(("['row']", "['column']"))}
+        for name in parts.keys() - factored:
+            assert parts[name] == fsdp * tensor, (shape, name)
+        # Each of the two has kept one of its parameter's axes, and the mesh axis that cuts it.
+        for row in (name for name in factored if name.endswith("['row']")):
+            pair = [parts[row], parts[row.replace("['row']", "['column']")]]
+            assert sorted(pair) == sorted([fsdp, tensor]), (shape, row)
+        assert factored and any(name.endswith("['full']") for name in parts), "nothing was large"
