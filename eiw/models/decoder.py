@@ -125,7 +125,11 @@ class Decoder(nn.Module):
         cache_mode = self._cache_mode(decode, prefill)
         tokens_BT = decoder_input_tokens.astype(jnp.int32)
         # T5X may give the table as a numpy array. An id beyond it reads NaN, which does not hide.
-        x_BTD = jnp.take(jnp.asarray(self.embedding_VD, cfg.dtype), tokens_BT, axis=0)
+        table_VD = partitioning.with_sharding_constraint(
+            jnp.asarray(self.embedding_VD, cfg.dtype), ("vocab", None)
+        )
+        x_BTD = jnp.take(table_VD, tokens_BT, axis=0)
+        x_BTD = partitioning.with_sharding_constraint(x_BTD, ("batch", "length", None))
         dropout = nn.Dropout(
             cfg.dropout_rate, broadcast_dims=(-2,), deterministic=not enable_dropout
         )
