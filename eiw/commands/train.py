@@ -72,6 +72,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "File that the row of results is added to; default: OUTPUT/results.jsonl.",
         flag_values=values,
     )
+    flags.DEFINE_integer(
+        "profile_steps",
+        None,
+        "Trace so many steps by jax.profiler, after the first five, into OUTPUT/profile.",
+        lower_bound=1,
+        flag_values=values,
+    )
     flags.DEFINE_boolean(
         "distributed",
         False,

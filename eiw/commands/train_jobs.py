@@ -9,7 +9,7 @@ from absl import flags
 from eiw import errors, model_rows, pipeline, remote_object, rows, task_pipeline, vocab
 from eiw.commands import gin_flags
 from eiw.commands.train import Settings
-from eiw.training import hosts
+from eiw.training import checkpoint, hosts
 
 
 def train(values: flags.FlagValues, reader: remote_object.RemoteObject | None) -> None:
@@ -22,6 +22,9 @@ def train(values: flags.FlagValues, reader: remote_object.RemoteObject | None) -
     address = (values.coordinator, values.num_hosts, values.host)
     if values.distributed or any(part is not None for part in address):
         hosts.join(*address)
+    if values.profile_steps is not None:
+        binding = f"loop.TrainConfig.profile_steps={values.profile_steps}"
+        values.gin_bindings = [*values.gin_bindings, binding]
     settings, config = gin_flags.build(values, Settings)
     output = pathlib.Path(values.output)
     results = pathlib.Path(values.results or output / "results.jsonl")
@@ -31,6 +34,7 @@ def train(values: flags.FlagValues, reader: remote_object.RemoteObject | None) -
         row = _train_on_task(reader, settings, output, config)
     if not hosts.is_first():
         return
+    gin_flags.save(output, config)
     scores = os.path.relpath(output / "scores", results.parent)
     rows.append_row(results, dataclasses.replace(row, document_scores=scores))
     print(
@@ -54,7 +58,7 @@ def _train_on_tokens(
             f"--export_m1 is for models of bytes, and {folder} has {tokens.train.vocab_size:,} "
             "codes: give the tokens of the compressor `bytes`."
         )
-    _save_config(output, config)
+    _save_first_config(output, config)
     if values.export_m1 is None:
         outcome = pipeline.train_m2(output, run, tokens, stride)
         return model_rows.m2_row(outcome, run, tokens, output.name)
@@ -71,11 +75,12 @@ def _train_on_task(
     # Compiled while the task is opened, for the vocabulary that gin says.
     prepared = pipeline.prepare(output, run)
     task = task_pipeline.open_task(reader)
-    _save_config(output, config)
+    _save_first_config(output, config)
     eval_bytes = settings.eval_bytes
     return task_pipeline.train(output, run, reader, task, output.name, eval_bytes, prepared)
 
 
-def _save_config(output: pathlib.Path, config: str) -> None:
-    if hosts.is_first():
+def _save_first_config(output: pathlib.Path, config: str) -> None:
+    """Before a run's first step. One that goes on may be refused yet: its is saved at the end."""
+    if hosts.is_first() and not checkpoint.steps(output):
         gin_flags.save(output, config)

@@ -79,7 +79,8 @@ class TaskSource:
             if state.get(name) != value:
                 raise errors.InputError(
                     f"The checkpoint's data position is of other data ({name} was "
-                    f"{state.get(name)}, is {value}): resume with the data and seed of the run."
+                    f"{state.get(name)}, is {value}): resume with the data, the length and the "
+                    "seed of the run."
                 )
         if state["example"] != self._position:
             self._go_to(state["example"])

@@ -14,6 +14,7 @@ import numpy as np
 from eiw import errors, progress
 from eiw.compressors import raw_bytes
 from eiw.data import corpus, token_files
+from eiw.training import checkpoint
 
 # The paper's M1, 259 ids.
 _ARGUMENTS = (
@@ -55,7 +56,7 @@ def measure_startup(rounds: int = 3, *, seqio: bool = True) -> dict[str, float |
         for number in progress.track(range(rounds), "Starting training"):
             for kind, data in kinds.items():
                 seconds[kind].append(_start(folder, f"{kind}_{number}", data))
-    results: dict[str, float | int] = {"cpus": len(os.sched_getaffinity(0))}
+    results: dict[str, float | int] = {"cpus": checkpoint.visible_cpus()}
     for kind, measured in seconds.items():
         wall, cpu = zip(*measured, strict=True)
         results[f"{kind}_s"] = statistics.median(wall)

@@ -125,6 +125,7 @@ class Decoder(nn.Module):
         cache_mode = self._cache_mode(decode, prefill)
         tokens_BT = decoder_input_tokens.astype(jnp.int32)
         # T5X may give the table as a numpy array. An id beyond it reads NaN, which does not hide.
+        # Its columns are brought together for that: else XLA brings the batch to every device.
         table_VD = partitioning.with_sharding_constraint(
             jnp.asarray(self.embedding_VD, cfg.dtype), ("vocab", None)
         )

@@ -63,6 +63,22 @@ def test_a_model_of_codes_is_no_m1(capsys, tmp_path, dictionary):
     assert not (tmp_path / "m1").exists()
 
 
+def test_the_saved_configuration_is_of_what_was_run(capsys, tmp_path):
+    tokens, run = write(tmp_path / "tokens", RawBytes()), tmp_path / "run"
+    config = run / "config.gin"
+    assert eiw_train(capsys, tokens, run)[0] == 0
+    first = config.read_text()
+    assert "Adafactor()" in first and not (run / "profile").exists()
+    more = "--gin.loop.TrainConfig.steps=9"
+    adam = ("loop.TrainConfig.optimizer=@optimizer.AdamW()", "optimizer.AdamW.learning_rate=0.01")
+    status, _, err = eiw_train(capsys, tokens, run, more, *(f"--gin.{part}" for part in adam))
+    assert status == 1 and "optimizer" in err, err
+    assert config.read_text() == first
+    assert eiw_train(capsys, tokens, run, more, "--profile_steps=1")[0] == 0
+    assert "loop.TrainConfig.profile_steps = 1\n" in config.read_text()
+    assert list((run / "profile").rglob("*.xplane.pb"))
+
+
 def test_its_flags_import_no_jax():
     """A task's process is started before JAX is imported; and --help is quick."""
     script = "import sys, eiw.commands.train; print({'jax', 'tensorflow'} & set(sys.modules))"
