@@ -8,7 +8,8 @@ train-step   a train step of a size beside the machine's best matrix product, an
              T5X's own step (a checkout on PYTHONPATH)
 inference    generation at equal parameters, method by method: latency and bytes/s beside the bytes
              that a step reads; with --run also the plot of bits/byte over latency
-startup      from the start of `eiw train` to its first step, from token files and from SeqIO
+startup      from the start of `eiw train` to its first step, from token files and from SeqIO; with
+             --t5x also from the start of T5X's trainer
 """
 
 import importlib.util
@@ -53,7 +54,7 @@ ARGUMENTS = {
         "m1_bytes",
         *benchmark_inference.FLAGS,
     ),
-    "startup": ("rounds",),
+    "startup": ("rounds", "t5x"),
 }
 
 
@@ -130,7 +131,7 @@ def define_flags(values: flags.FlagValues) -> None:
         lower_bound=1,
         flag_values=values,
     )
-    flags.DEFINE_boolean("t5x", False, "train-step: T5X's beside it.", flag_values=values)
+    flags.DEFINE_boolean("t5x", False, "train-step, startup: T5X's beside it.", flag_values=values)
     flags.DEFINE_integer(
         "m1_bytes",
         20_000,
@@ -267,7 +268,7 @@ def _startup(values: flags.FlagValues) -> None:
     seqio = importlib.util.find_spec("seqio") is not None
     if not seqio:
         print("Not installed, and so skipped: seqio (pip install 'eiw[seqio]').")
-    _print_facts(startup_speed.measure_startup(values.rounds, seqio=seqio))
+    _print_facts(startup_speed.measure_startup(values.rounds, seqio=seqio, t5x=values.t5x))
 
 
 def _print_facts(result: dict[str, Any]) -> None:

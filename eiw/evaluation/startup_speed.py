@@ -1,4 +1,4 @@
-"""Seconds from the start of `eiw train` to its first training step, in fresh processes."""
+"""Seconds from the start of a trainer to its first training step, in fresh processes."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,27 +18,38 @@ from eiw.data import corpus, token_files
 from eiw.training import checkpoint
 
 # The paper's M1, 259 ids.
-_ARGUMENTS = (
-    *("--gin_file=runs/train.gin", "--gin_file=sizes/3m.gin"),
+_EIW = (
+    *("eiw.main", "train", "--gin_file=runs/train.gin", "--gin_file=sizes/3m.gin"),
     *("--gin.pipeline.ModelRun.batch_size=8", "--gin.pipeline.ModelRun.length=512"),
     *("--gin.loop.TrainConfig.steps=1", "--gin.loop.TrainConfig.log_every=1"),
 )
+_T5X = (
+    *("eiw.t5x", "train", "--gin_file=t5x/train.gin", "--gin_file=t5x/online.gin"),
+    *("--gin_file=sizes/3m.gin", '--gin.MIXTURE_OR_TASK_NAME="text_bytes"'),
+    *("--gin.BATCH_SIZE=8", "--gin.TRAIN_STEPS=1", "--alsologtostderr"),
+)
+# In T5X's log: the numbers of its first step.
+_T5X_STEP = "collection=train accuracy="
 _DOCUMENTS, _DOCUMENT_BYTES = 600, 2_000
 
 
-def measure_startup(rounds: int = 3, *, seqio: bool = True) -> dict[str, float | int]:
-    """Starts `eiw train` of the 3m model, batch 8 x 512, float32, `rounds` times in turns.
+def measure_startup(
+    rounds: int = 3, *, seqio: bool = True, t5x: bool = False
+) -> dict[str, float | int]:
+    """Starts trainings of the 3m model, batch 8 x 512, float32, `rounds` times in turns.
 
     The clock runs from before the process exists to when the numbers of its first step are in the
     log. Nothing is kept from one start to the next: JAX's compilation cache is off.
 
     Args:
       rounds: starts of each kind, of which the median counts.
-      seqio: whether to start from a SeqIO task too, which needs TensorFlow.
+      seqio: whether to start `eiw train` from a SeqIO task too, which needs TensorFlow.
+      t5x: whether to start T5X's trainer too, on the same network, task and batch.
 
     Returns:
       token_files_s, token_files_cpu_s: wall and CPU seconds, all threads and processes together,
-        from token files. seqio_s, seqio_cpu_s: from the task `text_bytes`. cpus: what they see.
+        from token files. seqio_s, seqio_cpu_s: from the task `text_bytes`. t5x_s, t5x_cpu_s: T5X
+        from that task. cpus: what they see.
 
     Raises:
       InputError: a process failed.
@@ -49,13 +61,15 @@ def measure_startup(rounds: int = 3, *, seqio: bool = True) -> dict[str, float |
             token_files.write_tokens(folder / "tokens" / split, raw_bytes.RawBytes(), documents)
         lines = [json.dumps({"text": text.decode()}) for text in documents]
         (folder / "text.jsonl").write_text("\n".join(lines))
-        kinds = {"token_files": f"--tokens={folder / 'tokens'}"}
+        kinds = {"token_files": (*_EIW, f"--tokens={folder / 'tokens'}")}
         if seqio:
-            kinds["seqio"] = "--task=text_bytes"
+            kinds["seqio"] = (*_EIW, "--task=text_bytes")
+        if t5x:
+            kinds["t5x"] = _T5X
         seconds: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
         for number in progress.track(range(rounds), "Starting training"):
-            for kind, data in kinds.items():
-                seconds[kind].append(_start(folder, f"{kind}_{number}", data))
+            for kind, arguments in kinds.items():
+                seconds[kind].append(_start(folder, f"{kind}_{number}", arguments))
     results: dict[str, float | int] = {"cpus": checkpoint.visible_cpus()}
     for kind, measured in seconds.items():
         wall, cpu = zip(*measured, strict=True)
@@ -69,29 +83,32 @@ def _documents() -> list[bytes]:
     return [row.tobytes() for row in letters]
 
 
-def _start(folder: pathlib.Path, run: str, data: str) -> tuple[float, float]:
+def _start(folder: pathlib.Path, name: str, arguments: Sequence[str]) -> tuple[float, float]:
     """Wall and CPU seconds of one process, up to the first step in its log."""
-    log = folder / run / "metrics.jsonl"
+    run, log = folder / name, folder / f"{name}.log"
+    is_t5x = arguments is _T5X
+    output = f'--gin.MODEL_DIR="{run}"' if is_t5x else f"--output={run}"
     environment = os.environ | {
         "EIW_TEXT": str(folder / "text.jsonl"),
         "JAX_ENABLE_COMPILATION_CACHE": "false",
     }
+
+    def has_stepped() -> bool:
+        if is_t5x:
+            return _T5X_STEP in log.read_text(errors="replace")
+        metrics = run / "metrics.jsonl"
+        return metrics.exists() and metrics.stat().st_size > 0
+
     started = time.perf_counter()
-    with (folder / f"{run}.log").open("w") as output:
+    with log.open("w") as file:
         process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "eiw.main", "train"),
-                *(data, f"--output={log.parent}", *_ARGUMENTS),
-            ],
-            env=environment,
-            stdout=output,
-            stderr=output,
+            [sys.executable, "-m", *arguments, output], env=environment, stdout=file, stderr=file
         )
     try:
-        while not (log.exists() and log.stat().st_size):
+        while not has_stepped():
             if process.poll() is not None:
-                text = (folder / f"{run}.log").read_text(errors="replace")[-500:]
-                raise errors.InputError(f"eiw train {data} failed: {text}")
+                said = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
+                raise errors.InputError(f"{' '.join(arguments[:2])} failed; it said: {said[-1]}")
             time.sleep(0.005)
         wall = time.perf_counter() - started
         return wall, sum(map(_cpu_seconds, [process.pid, *_children(process.pid)]))
