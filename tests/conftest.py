@@ -1,6 +1,6 @@
 """Strictness for every test: two CPU devices, no silent dtype promotion, no silent broadcasting.
 
-And the module `tiny_flags`, for all that train.
+And the modules beside this file can be imported: here, and where a process is started from here.
 """
 
 import os

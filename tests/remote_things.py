@@ -1,5 +1,6 @@
 """What tests/test_remote_object.py runs in another process; it has to be importable there."""
 
+import gc
 import os
 import signal
 import threading
@@ -19,6 +20,9 @@ class Thing:
 
     def process(self):
         return self.pid, os.environ.get("EIW_TEST_REMOTE")
+
+    def collects_garbage(self):
+        return gc.isenabled()
 
     def wait(self, seconds):
         time.sleep(seconds)

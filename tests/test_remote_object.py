@@ -30,6 +30,7 @@ def shared():
 def test_an_object_lives_in_another_process(shared):
     pid, variable = shared.call("process")
     assert pid != os.getpid() and variable == "set" and "remote_things" not in sys.modules
+    assert shared.call("collects_garbage")
     assert shared.call("add", 1) == ["a", 1]
     assert shared.call("add", 2) == ["a", 1, 2]
 

@@ -86,7 +86,7 @@ def _documents() -> list[bytes]:
 def _start(folder: pathlib.Path, name: str, arguments: Sequence[str]) -> tuple[float, float]:
     """Wall and CPU seconds of one process, up to the first step in its log."""
     run, log = folder / name, folder / f"{name}.log"
-    is_t5x = arguments is _T5X
+    is_t5x = arguments[0] == _T5X[0]
     output = f'--gin.MODEL_DIR="{run}"' if is_t5x else f"--output={run}"
     environment = os.environ | {
         "EIW_TEXT": str(folder / "text.jsonl"),

@@ -1,5 +1,6 @@
 """`eiw train --task`: straight from SeqIO, online or cached, scored by the paper's protocol."""
 
+import gc
 import json
 import math
 
@@ -159,6 +160,7 @@ def test_bad_input_is_one_line(capsys, tmp_path, arguments, message):
         arguments = ("--gin_file=runs/m1.gin", "--gin_file=sizes/tiny.gin", *arguments)
     status, _, err = eiw_train(capsys, tmp_path / "run", *arguments)
     assert status == 1 and message in err and err.count("\n") == 1
+    assert gc.isenabled()
 
 
 def test_text_that_is_not_there_is_missed_before_anything_is_written(capsys, tmp_path, monkeypatch):
