@@ -176,8 +176,11 @@ class Decoder(nn.Module):
 
 
 def _unroll(cfg: config.DecoderConfig) -> int:
-    """Layers that the compiled loop over scanned ones has in its body."""
-    few = cfg.num_layers <= _MAX_UNROLLED_ON_CPU
+    """Layers that the compiled loop over scanned ones has in its body.
+
+    One where memory is to be saved: of unrolled layers XLA keeps everything at the same time.
+    """
+    few = cfg.num_layers <= _MAX_UNROLLED_ON_CPU and cfg.remat == "none"
     return cfg.num_layers if few and jax.default_backend() == "cpu" else 1
 
 

@@ -233,6 +233,24 @@ def test_remat_changes_neither_values_nor_gradients():
         jax.tree.map(close, plain, again)
 
 
+def test_remat_saves_memory():
+    tokens_BT = jax.ShapeDtypeStruct((8, 128), jnp.int32)
+
+    def temporary_bytes(remat):
+        model, params = model_and_params(scan_layers=True, num_layers=6, remat=remat)
+
+        def loss(params, tokens_BT):
+            return jnp.sum(model.apply({"params": params}, tokens_BT, tokens_BT))
+
+        compiled = jax.jit(jax.grad(loss)).lower(params, tokens_BT).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    none, dots, full = map(temporary_bytes, ("none", "dots", "full"))
+    # Measured: 13.9, 6.6, 3.5 MB.
+    assert full < 0.5 * none
+    assert full < dots < 0.8 * none
+
+
 def test_bfloat16_activations_give_float32_logits():
     model, params = model_and_params(dtype="bfloat16")
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {np.dtype("float32")}
