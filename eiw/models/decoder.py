@@ -151,7 +151,7 @@ class Decoder(nn.Module):
                 split_rngs={"params": True, "dropout": True},
                 in_axes=(nn.broadcast,) * len(rest),
                 length=cfg.num_layers,
-                unroll=_unroll(cfg),
+                unroll=1 if self.is_initializing() else _unroll(cfg),
                 axis_name="layers",
             )
             x_BTD, _ = scan(*shape, name="layers")(x_BTD, *rest)
