@@ -22,8 +22,9 @@ from eiw import errors
 Built = TypeVar("Built")
 
 _PACKAGE = pathlib.Path(__file__).parent
-# `NAME = value` and `scope/module.NAME.parameter = value`, as gin prints them.
-_BINDING = re.compile(r"^([\w./]+) = ", re.MULTILINE)
+# `NAME = value` and `scope/module.NAME.parameter = value`, as gin prints them: what does not fit
+# in a line goes on in indented ones.
+_BINDING = re.compile(r"^([\w./]+) = (.*(?:\n[ \t]+.*)*)", re.MULTILINE)
 # What gin raises.
 _MISTAKES = (
     OSError,
@@ -104,8 +105,15 @@ def build(
     return built, gin.operative_config_str()
 
 
+def bindings_of(config: str) -> dict[str, str]:
+    """Names and values, as gin writes them, of a configuration that `build` returned."""
+    return {
+        name: " ".join(value.removeprefix("\\").split()) for name, value in _BINDING.findall(config)
+    }
+
+
 def _names(config: str) -> set[str]:
-    return set(_BINDING.findall(config))
+    return set(bindings_of(config))
 
 
 def _suggestion(name: str, known: set[str]) -> str:

@@ -1,5 +1,7 @@
 """gin configuration: built objects, files found from anywhere, and mistakes named in one line."""
 
+import ast
+
 import pytest
 
 from eiw import errors, gin_config
@@ -23,6 +25,17 @@ def test_builds_from_a_size_file_and_an_override(gin_file, monkeypatch, tmp_path
     )
     assert (built.vocab_size, built.embed_dim, built.num_layers) == (259, 128, 5)
     assert "config.DecoderConfig.num_layers = 5" in text
+
+
+def test_the_bindings_of_what_was_built_are_read_back(gin_file):
+    _, text = gin_config.build(
+        config.DecoderConfig, [gin_file], [f"config.DecoderConfig.size = '{'long ' * 30}'"]
+    )
+    bindings = gin_config.bindings_of(text)
+    assert bindings["config.DecoderConfig.vocab_size"] == "259"
+    # gin cuts a long text into many, one a line.
+    assert "\\\n" in text
+    assert ast.literal_eval(bindings["config.DecoderConfig.size"]) == "long " * 30
 
 
 def test_a_folder_with_a_files_first_name_is_no_package(gin_file, monkeypatch, tmp_path):

@@ -1,11 +1,11 @@
 """eiw sweep: many trainings of M2, one after the other: methods x sizes x learning rates x seeds.
 
 Each is an `eiw train` of its own in OUTPUT/SIZE-METHOD-lrRATE-seedSEED, and adds its row to
-OUTPUT/results.jsonl. Run it again to go on: what has its row is skipped, what was interrupted goes
-on from its checkpoint. A run that ends no better than uniform has collapsed; it is named, made
-again with another seed (--retries), and counted. One that fails, as by a learning rate that makes
-the loss infinite, does not keep the others from being made; it is named in the end. `eiw report
---run OUTPUT` makes the tables.
+OUTPUT/results.jsonl. Run it again to go on: what has its row is skipped (and named, if it was made
+with other settings), what was interrupted goes on from its checkpoint. A run that ends no better
+than uniform has collapsed; it is named, made again with another seed (--retries), and counted. One
+that fails, as by a learning rate that makes the loss infinite, does not keep the others from being
+made; it is named in the end. `eiw report --run OUTPUT` makes the tables.
 
     eiw sweep --tokens 'runs/smoke/tokens/*' --output my_sweep --sizes 25m,113m \\
         --learning_rates 0.5,1,2 --gin.loop.TrainConfig.steps=20000
@@ -103,6 +103,8 @@ def run(values: flags.FlagValues) -> None:
                     failed.append(one.name)
                     break
                 row = _row_of(one, results)
+            elif other := _other_settings(one, values, output):
+                print(f"{one.name} is kept, which had other settings: {'; '.join(other)}.")
             if not row.collapsed:
                 break
             print(f"{one.name} collapsed to uniform ({row.bits_per_byte:.4f} bits/byte).")
@@ -173,6 +175,21 @@ def _runs(values: flags.FlagValues) -> Iterator[_Run]:
 def _row_of(one: _Run, results: pathlib.Path) -> rows.Row | None:
     made = rows.read_rows(results) if results.exists() else []
     return next((row for row in made if row.run == one.name), None)
+
+
+def _other_settings(one: _Run, values: flags.FlagValues, output: pathlib.Path) -> list[str]:
+    """What the configuration of a run that was made says otherwise than the flags do now."""
+    made = output / one.name / "config.gin"
+    if not made.exists():
+        return []
+    resolved = gin_config.build(train.Settings, *_gin(one, values), values.gin_search_paths)[1]
+    now = gin_config.bindings_of(resolved)
+    before = gin_config.bindings_of(made.read_text(encoding="utf-8"))
+    return [
+        f"{name} = {before[name]}, not {value}"
+        for name, value in now.items()
+        if before.get(name, value) != value
+    ]
 
 
 def _command(

@@ -85,7 +85,13 @@ def test_collapsed_runs_are_made_again_and_counted(capfd, tokens, monkeypatch):
     assert out.splitlines()[-1].endswith("has 2 rows, 2 of them collapsed.")
 
     status, out, _ = sweep(capfd, tokens)
+    assert (status, out.count("eiw.main train"), out.count("other settings")) == (0, 0, 0)
+    assert rows.read_rows("sweep/results.jsonl") == made
+
+    status, out, _ = sweep(capfd, tokens, "--gin.loop.TrainConfig.steps=3")
     assert (status, out.count("eiw.main train")) == (0, 0)
+    kept = "mini-bytes-lr1.0-seed0 is kept, which had other settings: loop.TrainConfig.steps = 2, "
+    assert kept + "not 3." in out
     assert rows.read_rows("sweep/results.jsonl") == made
 
 
