@@ -13,14 +13,14 @@ from typing import Any
 
 import jax
 
-from eiw import byte_lm, score_pipeline, vocab
+from eiw import byte_lm, cpus, score_pipeline, vocab
 from eiw.compressors import base
 from eiw.data import batches, corpus, token_files
 from eiw.data import crops as crops_lib
 from eiw.evaluation import bits_per_byte, compression
 from eiw.inference import contexts
 from eiw.models import config, decoder
-from eiw.training import checkpoint, hosts, loop, programs
+from eiw.training import hosts, loop, programs
 
 # More than any code stands for on average; the writer stops at the tokens that were asked for.
 _MOST_BYTES_PER_TOKEN = 64
@@ -146,7 +146,7 @@ def device_name() -> str:
     """What the models ran on, in words."""
     kind = jax.devices()[0].device_kind
     if jax.default_backend() == "cpu":
-        return f"{checkpoint.visible_cpus()} CPU cores"
+        return f"{cpus.visible()} CPU cores"
     return f"{jax.device_count()} x {kind}"
 
 

@@ -28,7 +28,7 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
-from eiw import atomic, errors, progress, vocab
+from eiw import atomic, cpus, errors, progress, vocab
 from eiw.data import cache_record, preprocessors, task_text, vocabularies
 
 # What is sent to a worker at once: the rows that a network is run with.
@@ -90,7 +90,7 @@ def cache_task(
     for split in task.splits:
         text = task_text.measure(task, split)
         record.begin(split, text.examples, text.sha256)
-    with _Pool(workers or os.cpu_count() or 1, vocabulary) as pool:
+    with _Pool(workers or cpus.visible(), vocabulary) as pool:
         for split in task.splits:
             _write_shards(task, split, record, pool)
     for split in task.splits:

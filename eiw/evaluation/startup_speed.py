@@ -12,10 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eiw import errors, progress
+from eiw import cpus, errors, progress
 from eiw.compressors import raw_bytes
 from eiw.data import corpus, token_files
-from eiw.training import checkpoint
 
 # The paper's M1, 259 ids.
 _EIW = (
@@ -70,7 +69,7 @@ def measure_startup(
         for number in progress.track(range(rounds), "Starting training"):
             for kind, arguments in kinds.items():
                 seconds[kind].append(_start(folder, f"{kind}_{number}", arguments))
-    results: dict[str, float | int] = {"cpus": checkpoint.visible_cpus()}
+    results: dict[str, float | int] = {"cpus": cpus.visible()}
     for kind, measured in seconds.items():
         wall, cpu = zip(*measured, strict=True)
         results[f"{kind}_s"] = statistics.median(wall)

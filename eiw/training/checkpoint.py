@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from orbax import checkpoint as ocp
 
-from eiw import atomic, errors
+from eiw import atomic, cpus, errors
 from eiw.models import config as model_config
 from eiw.models import decoder
 from eiw.training import hosts, state
@@ -85,7 +85,7 @@ def save(
                     "step": step,
                     "model": config.to_dict(),
                     "leaves": _leaves(train_state),
-                    "cpus": visible_cpus(),
+                    "cpus": cpus.visible(),
                     "host": host,
                 }
                 (temporary / "state.json").write_text(json.dumps(content, indent=1))
@@ -121,11 +121,11 @@ def restore(
         return None
     folder, content = found
     _refuse_other_network(folder, content, blueprint)
-    if content["cpus"] != visible_cpus():
+    if content["cpus"] != cpus.visible():
         _log.warning(
             "%s was written with %d visible CPUs, this process sees %d: the resumed run may differ "
             "from an uninterrupted one in its last bits.",
-            *(folder, content["cpus"], visible_cpus()),
+            *(folder, content["cpus"], cpus.visible()),
         )
     params, training = _parts(blueprint.shapes)
     training = _read_arrays(folder / "training", training)
@@ -312,10 +312,3 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise errors.ArtefactError(f"{path} is altered: it holds no JSON object.")
     return content
-
-
-def visible_cpus() -> int:
-    """CPUs that XLA's thread pool is sized by; float sums on CPU depend on their number."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

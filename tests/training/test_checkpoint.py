@@ -12,7 +12,7 @@ import optax
 import pytest
 import tiny_run
 
-from eiw import errors
+from eiw import cpus, errors
 from eiw.training import checkpoint, optimizer, sharding, state
 
 ADAFACTOR = optimizer.Adafactor()
@@ -233,7 +233,7 @@ def test_how_a_network_is_computed_may_change(saved):
 
 
 def test_another_number_of_cpus_is_said(saved, blueprint, caplog, monkeypatch):
-    monkeypatch.setattr(checkpoint, "visible_cpus", lambda: 999)
+    monkeypatch.setattr(cpus, "visible", lambda: 999)
     with caplog.at_level(logging.WARNING):
         checkpoint.restore(saved[0], blueprint)
     assert "this process sees 999" in caplog.text
