@@ -3,7 +3,11 @@
 Beside it, machine instructions that numba has no name for; only compiled functions can call them.
 """
 
+import functools
+import hashlib
+import pathlib
 import sys
+import types as python_types
 from collections.abc import Callable
 
 import numba
@@ -19,14 +23,47 @@ def jit(function: Callable) -> Callable:
     folder nor the home folder can be written (a read-only install in a container). Then the
     function is compiled anew in each process, and one line on stderr says so once.
 
-    numba notices a change of the file that a cached function stands in, not of the functions that
-    it calls: a helper shared by several kernels belongs in the file of the kernels.
+    numba compiles anew what stands in a file that has changed. It does not look at the functions
+    that a kernel calls, and would go on with their old code: so the stamp of a cached kernel is
+    that of its file and of all files of this package that it imports.
     """
     try:
-        return numba.njit(nogil=True, cache=True)(function)
+        compiled = numba.njit(nogil=True, cache=True)(function)
+        compiled._cache._cache_file._source_stamp = _digest(function.__module__)
+        return compiled
     except RuntimeError:
-        _warn_once()
-        return numba.njit(nogil=True)(function)
+        _warn_once(
+            "no folder for compiled code can be written, so each start compiles anew; "
+            "set NUMBA_CACHE_DIR to a folder that can."
+        )
+    except AttributeError:
+        _warn_once(f"numba {numba.__version__} has other caches, so each start compiles anew.")
+    return numba.njit(nogil=True)(function)
+
+
+@functools.cache
+def _digest(module: str) -> str:
+    """Of the source of a module and of all that it imports from this package."""
+    digest = hashlib.sha256()
+    for name in sorted(_imported(module, set())):
+        digest.update(pathlib.Path(sys.modules[name].__file__).read_bytes())
+    return digest.hexdigest()
+
+
+def _imported(module: str, found: set[str]) -> set[str]:
+    """Adds a module, and what it imports from this package, to those that were found."""
+    found.add(module)
+    package = __name__.partition(".")[0]
+    modules = [
+        value.__name__
+        if isinstance(value, python_types.ModuleType)
+        else str(getattr(value, "__module__", ""))
+        for value in vars(sys.modules[module]).values()
+    ]
+    for name in modules:
+        if name.partition(".")[0] == package and name not in found:
+            _imported(name, found)
+    return found
 
 
 @extending.intrinsic
@@ -77,12 +114,8 @@ def _pointer(context, builder, octets, arguments, item_type):
     return builder.bitcast(builder.gep(data, [arguments[1]]), pointer_type)
 
 
-def _warn_once() -> None:
+def _warn_once(reason: str) -> None:
     global _warned
     if not _warned:
-        print(
-            "eiw: no folder for compiled code can be written, so each start compiles anew; "
-            "set NUMBA_CACHE_DIR to a folder that can.",
-            file=sys.stderr,
-        )
+        print(f"eiw: {reason}", file=sys.stderr)
         _warned = True

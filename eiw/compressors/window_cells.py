@@ -6,8 +6,6 @@ integers. CDFs lie in the rows of a `Pool`: row 0 is the one that every fresh M1
 come those of the trie, which all walks share; then the walks' own. Where M1 is kept over windows, a
 prefix is not all that its CDF depends on: there is no trie, and a walk's own rows hold the CDFs
 after its last symbols, one after another.
-
-`window_walk` keeps the machine code of these functions in its own cache: see `jit.jit`.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,12 @@
+import os
+import shutil
+import subprocess
+import sys
 import threading
 
 import numba
 import numpy as np
+import pytest
 
 from eiw.coding import jit
 
@@ -40,6 +45,59 @@ def test_works_without_a_cache_folder(monkeypatch, capsys):
     tripled = jit.jit(lambda x: 3 * x)
     assert (doubled(2), tripled(2)) == (4, 6)
     assert capsys.readouterr().err.count("NUMBA_CACHE_DIR") == 1
+
+
+@pytest.mark.parametrize(
+    ("imported", "called"),
+    [
+        ("from eiw.coding import callee", "callee.helper(x)"),
+        ("from eiw.coding.callee import helper", "helper(x)"),
+    ],
+)
+def test_code_that_a_kernel_calls_is_looked_at_too(tmp_path, imported, called):
+    """In a package of its own, a copy of this one as far as kernels go."""
+    package = tmp_path / "eiw" / "coding"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    shutil.copy(jit.__file__, package)
+    (package / "caller.py").write_text(
+        "from eiw.coding import callee, jit\n@jit.jit\ndef call(x):\n    return callee.helper(x)\n"
+    )
+    program = (
+        "from eiw.coding import caller\n"
+        "print(caller.call(5), sum(caller.call.stats.cache_hits.values()))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": ""}
+    printed = []
+    for factor in (2, 2, 3):
+        (package / "callee.py").write_text(
+            f"from eiw.coding import jit\n@jit.jit\ndef helper(x):\n    return {factor} * x\n"
+        )
+        command = [sys.executable, "-P", "-c", program]
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        printed.append(done.stdout.split())
+    assert printed == [["10", "0"], ["10", "1"], ["15", "0"]]
+
+
+def test_another_numba_is_used_without_its_cache(monkeypatch, capsys):
+    njit = numba.njit
+    monkeypatch.setattr(numba, "njit", lambda **options: lambda f: _NoCache(njit(nogil=True)(f)))
+    monkeypatch.setattr(jit, "_warned", False)
+    assert jit.jit(lambda x: 2 * x)(2) == 4
+    assert "each start compiles anew" in capsys.readouterr().err
+
+
+class _NoCache:
+    """A compiled function without the attribute that holds a cache."""
+
+    def __init__(self, compiled):
+        self._compiled = compiled
+
+    def __call__(self, x):
+        return self._compiled(x)
 
 
 @jit.jit
