@@ -31,12 +31,21 @@ def served(run_path):
 
 
 @pytest.fixture(scope="module")
-def page(run_path, tmp_path_factory):
+def opened(run_path, tmp_path_factory):
     profile = tmp_path_factory.mktemp("chromium")
-    with served(run_path) as address, chromium.open_page(profile) as opened:
-        opened.call("Page.navigate", url=address)
-        opened.wait_for("document.querySelectorAll('.method').length === 4")
-        yield opened
+    with served(run_path) as address, chromium.open_page(profile) as browser:
+        yield browser, address
+
+
+@pytest.fixture
+def page(opened):
+    """The page as it is when it is opened, in a browser that tests share."""
+    browser, address = opened
+    browser.call("Emulation.clearDeviceMetricsOverride")
+    for url, methods in (("about:blank", 0), (address, 4)):
+        browser.call("Page.navigate", url=url)
+        browser.wait_for(f"document.querySelectorAll('.method').length === {methods}")
+    return browser
 
 
 def shown(page, name):
@@ -65,6 +74,8 @@ def test_what_is_typed_is_shown_as_every_compressor_cuts_it(page, run_path):
 
 
 def test_neighbours_have_other_colours(page):
+    page.type_into("#text", TEXT)
+    shown(page, "windows")
     colours = page.run(
         "[...document.querySelectorAll('[data-method=windows] .text .w')]"
         ".map((each) => getComputedStyle(each).backgroundColor)"
@@ -76,6 +87,8 @@ def test_neighbours_have_other_colours(page):
 def test_a_window_tells_its_code_and_bits(page, run_path):
     compressor = run_folder.RunFolder(run_path).methods["windows"].compressor
     codes = compressor.encode(TEXT.encode()).tolist()
+    page.type_into("#text", TEXT)
+    shown(page, "windows")
     page.run("document.querySelector('[data-method=windows] .text').focus()")
     for number in (1, 2):
         for kind in ("keyDown", "keyUp"):
