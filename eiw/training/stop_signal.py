@@ -14,7 +14,8 @@ _ECHO_SECONDS = 1.0
 def listen() -> Iterator[list[int]]:
     """A list that SIGTERM or SIGINT fills; a second one, a second later or more, acts as before.
 
-    Only a process's main thread may listen; elsewhere the list stays empty.
+    A signal that the process ignores, as Ctrl-C in a shell's background, stays ignored. Only a
+    process's main thread may listen; elsewhere the list stays empty.
     """
     received: list[int] = []
     first = 0.0
@@ -35,7 +36,8 @@ def listen() -> Iterator[list[int]]:
 
     with contextlib.suppress(ValueError):
         for number in (signal.SIGTERM, signal.SIGINT):
-            previous[number] = signal.signal(number, receive)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, receive)
     try:
         yield received
     finally:
