@@ -29,6 +29,7 @@ from typing import Any
 from urllib import parse
 
 import flask
+from cheroot import server as cheroot_server
 from cheroot import wsgi
 from werkzeug import exceptions
 
@@ -130,6 +131,19 @@ def create_app(run: run_folder.RunFolder) -> flask.Flask:
     return app
 
 
+class _Connection(cheroot_server.HTTPConnection):
+    """cheroot's, which forgets to close what it writes to.
+
+    Where the client has left, the rest of an answer would be in it still, and Python 3.13 tells on
+    the terminal that it could not be written.
+    """
+
+    def close(self) -> None:
+        super().close()
+        with contextlib.suppress(OSError):
+            self.wfile.close()
+
+
 def listen(app: flask.Flask, host: str, port: int) -> wsgi.Server:
     """A server of `app` that is bound; `.serve()` answers requests until `.stop()`.
 
@@ -150,6 +164,7 @@ def listen(app: flask.Flask, host: str, port: int) -> wsgi.Server:
         timeout=_SOCKET_SECONDS,
         shutdown_timeout=1,
     )
+    server.ConnectionClass = _Connection
     server.max_request_header_size = _MOST_HEADERS
     server.max_request_body_size = _MOST_BODY
     try:
