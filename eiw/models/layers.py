@@ -32,17 +32,24 @@ def _product_backward(saved: tuple, d_y: jax.Array) -> tuple[jax.Array, jax.Arra
     """Gradients of x and of the kernel."""
     x, kernel_IO = saved
     x_NI, d_y_NO = (z.reshape(-1, z.shape[-1]) for z in (x, d_y))
-    # What autodiff gives, a product over the first axes that XLA transposes, takes a third longer
-    # on CPU than to transpose the smaller operand in memory first. XLA undoes that unless barred.
-    stored = jax.lax.optimization_barrier if jax.default_backend() == "cpu" else lambda z: z
     if x_NI.shape[1] <= d_y_NO.shape[1]:
-        d_kernel_IO = stored(x_NI.T) @ d_y_NO
+        d_kernel_IO = _transposed(x_NI) @ d_y_NO
     else:
-        d_kernel_IO = (stored(d_y_NO.T) @ x_NI).T
+        d_kernel_IO = (_transposed(d_y_NO) @ x_NI).T
     return d_y @ kernel_IO.T, d_kernel_IO
 
 
 _product.defvjp(_product_forward, _product_backward)
+
+
+def _transposed(x_NI: jax.Array) -> jax.Array:
+    """x_NI.T, in memory where that is faster.
+
+    What autodiff gives for a kernel, a product over the first axes of both operands, takes a third
+    longer on CPU than to transpose the smaller one first; XLA undoes that unless barred.
+    """
+    on_cpu = jax.default_backend() == "cpu"
+    return jax.lax.optimization_barrier(x_NI.T) if on_cpu else x_NI.T
 
 
 class Linear(nn.Module):
