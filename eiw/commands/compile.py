@@ -22,8 +22,9 @@ import time
 
 from absl import flags
 
-from eiw import compressors, errors, recipes
+from eiw import atomic, compressors, errors, recipes
 from eiw.commands import gin_flags, text_flags
+from eiw.compressors import artefact
 from eiw.export import transformers_folder, vocabulary_file
 
 # What each writes below the output folder, and what writes it.
@@ -87,6 +88,7 @@ def _make(values: flags.FlagValues, output: pathlib.Path) -> compressors.Compres
     recipe = settings.recipe
     if recipe.reads_m1 and values.m1 is None:
         raise errors.InputError(f"{recipe.label} is made from an M1: give its folder with --m1.")
+    atomic.check_replaceable(output, artefact.HEADER_NAME)
     with contextlib.ExitStack() as stack:
         text = None
         if recipe.reads_text:
