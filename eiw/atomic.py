@@ -70,11 +70,13 @@ def check_replaceable(path: str | os.PathLike, mark: str) -> None:
     """Finds out, before long work, whether `replace_folder` would replace what is there.
 
     Raises:
-      InputError: `path` is no folder, or a mount point, or is full and holds no file `mark`.
+      InputError: `path` is no folder, a mount point, or where the process is, or is full and holds
+        no file `mark`.
     """
     path = pathlib.Path(path)
     try:
-        is_mount = path.is_mount()
+        absolute, here = path.resolve(), pathlib.Path.cwd()
+        is_fixed = absolute.is_mount() or absolute in (here, *here.parents)
         is_foreign = any(path.iterdir()) and not (path / mark).exists()
     except FileNotFoundError:
         return
@@ -82,12 +84,14 @@ def check_replaceable(path: str | os.PathLike, mark: str) -> None:
         raise errors.InputError(f"{path} cannot be a folder: a file stands in the way.") from error
     except OSError as error:
         raise errors.InputError(f"{path} cannot be read: {error.strerror}.") from error
-    if is_mount:
-        raise errors.InputError(f"{path} is a mount point: choose a folder inside of it.")
     if is_foreign:
         raise errors.InputError(
             f"{path} holds files of something else ({mark} is missing), which would be deleted: "
             "choose another folder, or move it away."
+        )
+    if is_fixed:
+        raise errors.InputError(
+            f"{path} is a mount point or the folder you are in: choose a folder inside of it."
         )
 
 

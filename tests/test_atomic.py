@@ -42,7 +42,8 @@ def test_a_folder_takes_the_place_of_a_full_one(tmp_path):
 def test_what_somebody_else_has_in_a_folder_is_not_deleted(tmp_path, monkeypatch):
     (tmp_path / "data" / "empty").mkdir(parents=True)
     (tmp_path / "data" / "thesis").write_text("years")
-    monkeypatch.chdir(tmp_path / "data" / "empty")
+    (tmp_path / "data" / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "data" / "here")
     for path in (tmp_path / "data", "..", "../../data", "../empty/.."):
         with (
             pytest.raises(errors.InputError, match="something else") as caught,
@@ -57,11 +58,17 @@ def test_what_somebody_else_has_in_a_folder_is_not_deleted(tmp_path, monkeypatch
         assert (tmp_path / "data" / "empty" / "mark").read_text() == name
 
 
-def test_a_file_or_a_mount_point_is_no_folder_to_replace(tmp_path):
+def test_some_places_are_no_folder_to_replace(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    for path, words in ((tmp_path / "file", "a file stands in the way"), ("/", "mount point")):
-        with pytest.raises(errors.InputError, match=words):
-            atomic.check_replaceable(path, "mark")
+    (tmp_path / "here" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "below")
+    for path in (".", tmp_path / "here" / "below", ".."):
+        with pytest.raises(errors.InputError, match="the folder you are in"):
+            atomic.check_replaceable(path, "below")
+    with pytest.raises(errors.InputError, match="a mount point"):
+        atomic.check_replaceable("/", "tmp")
+    with pytest.raises(errors.InputError, match="a file stands in the way"):
+        atomic.check_replaceable(tmp_path / "file", "mark")
 
 
 def test_the_folder_that_a_link_names_is_replaced(tmp_path):
