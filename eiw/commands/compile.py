@@ -23,10 +23,12 @@ import time
 from absl import flags
 
 from eiw import atomic, compressors, errors, recipes
-from eiw.commands import gin_flags, text_flags
+from eiw.commands import gin_flags, task_flags, text_flags
 from eiw.compressors import artefact
 from eiw.export import transformers_folder, vocabulary_file
 
+# Flags that say how a compressor is made.
+_MAKING_FLAGS = ("m1", "text", "corpus", "gin_file", "gin_search_paths", "gin_bindings")
 # What each writes below the output folder, and what writes it.
 _EXPORTS = {
     "rwkv": ("rwkv_vocab.txt", vocabulary_file.write_vocabulary),
@@ -69,6 +71,7 @@ def run(values: flags.FlagValues) -> None:
     if values.compressor is None:
         compressor = _make(values, output)
     elif values.export:
+        task_flags.refuse(values, _MAKING_FLAGS, "compressor")
         compressor = compressors.load(values.compressor)
     else:
         raise errors.InputError("--compressor goes with --export: there is nothing else to do.")

@@ -72,6 +72,8 @@ def test_another_method_of_other_settings(capsys, text, tmp_path):
             "--text or --corpus, not both",
         ),
         (["--gin_file=sizes/tiny.gin"], "the files do not say Settings's recipe: name"),
+        (["--compressor=c", "--export=rwkv", "--m1=m"], "--m1 has no meaning with --compressor"),
+        (["--compressor=c"], "--compressor goes with --export"),
     ],
 )
 def test_what_is_missing_is_one_line(capsys, tmp_path, arguments, words):
