@@ -37,13 +37,20 @@ def replace_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def replace_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+def replace_folder(path: str | os.PathLike, mark: str | None = None) -> Iterator[pathlib.Path]:
     """Yields a new temporary folder that takes the place of `path` if the block ends well.
 
+    Args:
+      path: of the folder; where it is a link, what that names is replaced.
+      mark: a file that all folders of this kind have. A full folder without it is somebody's, and
+        stays. None for folders inside of one that eiw made.
+
     Raises:
-      InputError: the parent folder cannot be written.
+      InputError: the parent folder cannot be written, or `path` must not be replaced.
     """
-    path = pathlib.Path(path)
+    if mark is not None:
+        check_replaceable(path, mark)
+    path = pathlib.Path(path).resolve()
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -57,6 +64,35 @@ def replace_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         raise _explained(error, path) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_replaceable(path: str | os.PathLike, mark: str) -> None:
+    """Finds out, before long work, whether `replace_folder` would replace what is there.
+
+    Raises:
+      InputError: `path` is no folder, a mount point, or where the process is, or is full and holds
+        no file `mark`.
+    """
+    path = pathlib.Path(path)
+    try:
+        absolute, here = path.resolve(), pathlib.Path.cwd()
+        is_fixed = absolute.is_mount() or absolute in (here, *here.parents)
+        is_foreign = any(path.iterdir()) and not (path / mark).exists()
+    except FileNotFoundError:
+        return
+    except NotADirectoryError as error:
+        raise errors.InputError(f"{path} cannot be a folder: a file stands in the way.") from error
+    except OSError as error:
+        raise errors.InputError(f"{path} cannot be read: {error.strerror}.") from error
+    if is_foreign:
+        raise errors.InputError(
+            f"{path} holds files of something else ({mark} is missing), which would be deleted: "
+            "choose another folder, or move it away."
+        )
+    if is_fixed:
+        raise errors.InputError(
+            f"{path} is a mount point or the folder you are in: choose a folder inside of it."
+        )
 
 
 def make_folder(path: str | os.PathLike) -> pathlib.Path:

@@ -71,7 +71,7 @@ class ByteLM:
       flops: operations a symbol in all products, by `flops.exact_flops_per_token`.
 
     Raises:
-      InputError: a vocabulary other than bytes, or parameters that are not finite.
+      InputError: a vocabulary other than bytes, parameters that are not finite, no rows or slots.
       ValueError: parameters that are not those of `config`.
     """
 
@@ -82,6 +82,8 @@ class ByteLM:
     def __init__(
         self, params: dict, config: DecoderConfig, *, rows: int = ROWS, context: int = CONTEXT
     ) -> None:
+        if rows < 1 or context < 1:
+            raise errors.InputError(f"rows={rows} and context={context} must be at least 1.")
         # How it was trained does not matter here: one form, whatever the trainer's was.
         config = dataclasses.replace(
             config, dtype="float32", dropout_rate=0.0, scan_layers=False, remat="none"
@@ -286,7 +288,7 @@ def export(
     needed to read it. Arguments and errors are those of `ByteLM`.
     """
     model = ByteLM(params, config, rows=rows, context=context)
-    with atomic.replace_folder(folder) as temporary:
+    with atomic.replace_folder(folder, byte_model.HEADER_NAME) as temporary:
         model.save(temporary)
     return model
 

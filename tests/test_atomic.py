@@ -39,6 +39,48 @@ def test_a_folder_takes_the_place_of_a_full_one(tmp_path):
         assert [each.name for each in path.iterdir()] == [name]
 
 
+def test_what_somebody_else_has_in_a_folder_is_not_deleted(tmp_path, monkeypatch):
+    (tmp_path / "data" / "empty").mkdir(parents=True)
+    (tmp_path / "data" / "thesis").write_text("years")
+    (tmp_path / "data" / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "data" / "here")
+    for path in (tmp_path / "data", "..", "../../data", "../empty/.."):
+        with (
+            pytest.raises(errors.InputError, match="something else") as caught,
+            atomic.replace_folder(path, "mark"),
+        ):
+            pytest.fail("the block must not run")
+        assert str(path) in str(caught.value)
+    assert (tmp_path / "data" / "thesis").read_text() == "years"
+    for name in ("one", "two"):  # into an empty folder, and then over what has the mark
+        with atomic.replace_folder(tmp_path / "data" / "empty", "mark") as temporary:
+            (temporary / "mark").write_text(name)
+        assert (tmp_path / "data" / "empty" / "mark").read_text() == name
+
+
+def test_some_places_are_no_folder_to_replace(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    (tmp_path / "here" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "below")
+    for path in (".", tmp_path / "here" / "below", ".."):
+        with pytest.raises(errors.InputError, match="the folder you are in"):
+            atomic.check_replaceable(path, "below")
+    with pytest.raises(errors.InputError, match="a mount point"):
+        atomic.check_replaceable("/", "tmp")
+    with pytest.raises(errors.InputError, match="a file stands in the way"):
+        atomic.check_replaceable(tmp_path / "file", "mark")
+
+
+def test_the_folder_that_a_link_names_is_replaced(tmp_path):
+    (tmp_path / "far" / "folder").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "folder")
+    for name in ("one", "two"):
+        with atomic.replace_folder(tmp_path / "link") as temporary:
+            (temporary / name).touch()
+        assert [each.name for each in (tmp_path / "far" / "folder").iterdir()] == [name]
+    assert (tmp_path / "link").is_symlink()
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [

@@ -216,6 +216,8 @@ def test_what_is_no_m1_is_refused():
     net, params = decoder_and_params()
     with pytest.raises(errors.InputError, match="diverged"):
         byte_lm.ByteLM(params | {"head": params["head"] * jnp.nan}, net.config)
+    with pytest.raises(errors.InputError, match="context=0 must be at least 1"):
+        byte_lm.ByteLM(params, net.config, context=0)
     other = config.DecoderConfig(**(net.config.to_dict() | {"vocab_size": 300}))
     with pytest.raises(errors.InputError, match="259 ids"):
         byte_lm.ByteLM(params, other)

@@ -1,6 +1,7 @@
 """Windows under a network: the same codes in any company, on any path, in another process."""
 
 import functools
+import itertools
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from eiw import byte_lm, compressors, errors
+from eiw import byte_lm, byte_lm_lanes, compressors, errors
 from eiw.compressors import equal_info, lazy_windows, neural_ac, window_dictionary
 from eiw.models import config, decoder
 
@@ -50,6 +51,29 @@ def test_batches_of_any_size(reset_every):
         fresh = lazy_windows.LazyWindows(m1(), 32, reset_every=reset_every)
         assert fresh.decode_batch(codes[:count]) == texts[:count]
     assert windows.decode_batch(codes) == texts
+
+
+@pytest.mark.parametrize("turn", range(0, 12, 3))
+@pytest.mark.parametrize("method", ["feed", "keep"])
+@pytest.mark.parametrize("is_done", [False, True])
+def test_interrupted_and_still_good(monkeypatch, method, is_done, turn):
+    texts = ragged_texts(9)
+    expected = lazy_windows.LazyWindows(m1(), 32).encode_batch(texts)
+    windows = lazy_windows.LazyWindows(m1(), 32)
+    run, turns = getattr(byte_lm_lanes.NetworkLanes, method), itertools.count()
+
+    def interrupted(lanes, *arguments):
+        if next(turns) < turn:
+            return run(lanes, *arguments)
+        if is_done:
+            run(lanes, *arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(byte_lm_lanes.NetworkLanes, method, interrupted)
+        windows.encode_batch(texts)
+    for one, other in zip(windows.encode_batch(texts), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @each_reset

@@ -61,7 +61,7 @@ def read_header(folder: pathlib.Path, header_name: str) -> Mapping[str, Any]:
     """The header of a folder: at least a `kind`, a string; nothing else is checked.
 
     Raises:
-      ArtefactError: it is missing, no JSON, or names no kind.
+      ArtefactError: it is missing, cannot be read, is no JSON, or names no kind.
     """
     path = folder / header_name
     try:
@@ -70,7 +70,9 @@ def read_header(folder: pathlib.Path, header_name: str) -> Mapping[str, Any]:
         raise errors.ArtefactError(
             f"{folder} has no {header_name}: give the folder that eiw wrote."
         ) from error
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise errors.ArtefactError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
         raise errors.ArtefactError(
             f"{path} is damaged and cannot be read as JSON: restore it or build it anew."
         ) from error

@@ -17,8 +17,10 @@ PRECISION = 14
 # stay below 2^32, so that a device without 64-bit integers follows the same rule.
 WEIGHT_BITS = 17
 
-# Weights above this would overflow a product with 2^P in 64 bits; counts are shifted below it.
+# Weights of more bits in all are shifted below that, and of less where the product with 2^P would
+# overflow.
 _MAX_TOTAL_BITS = 40
+_MAX_PRODUCT_BITS = 63
 
 
 def cdf_from_probabilities(probabilities: np.ndarray, precision: int = PRECISION) -> np.ndarray:
@@ -59,7 +61,8 @@ def cdf_from_weights(weights: np.ndarray, precision: int = PRECISION) -> np.ndar
     # A row's shift depends on that row alone, so that its CDF does too. The largest weight bounds
     # the sum, which itself could overflow.
     _, exponent = np.frexp(weights.max(axis=-1, keepdims=True).astype(np.float64) * alphabet)
-    sums = np.cumsum(weights >> np.maximum(exponent - _MAX_TOTAL_BITS, 0), axis=-1)
+    total_bits = min(_MAX_TOTAL_BITS, _MAX_PRODUCT_BITS - precision)
+    sums = np.cumsum(weights >> np.maximum(exponent - total_bits, 0), axis=-1)
     totals = sums[..., -1:]
     if (totals == 0).any():
         raise ValueError("weights must not be all zero")

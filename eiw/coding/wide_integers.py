@@ -16,16 +16,6 @@ _MASK = np.uint64((1 << LIMB_BITS) - 1)
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
-def to_limbs(value: int, num_limbs: int) -> np.ndarray:
-    """A Python integer as uint64[num_limbs].
-
-    Raises:
-      OverflowError: it does not fit, or is negative.
-    """
-    octets = value.to_bytes(4 * num_limbs, "little")
-    return np.frombuffer(octets, "<u4").astype(np.uint64)
-
-
 @jit.jit
 def scale(a, count, shift, out):
     """out = a * count >> shift, for 0 < shift < 32."""

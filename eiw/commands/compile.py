@@ -22,10 +22,13 @@ import time
 
 from absl import flags
 
-from eiw import compressors, errors, recipes
-from eiw.commands import gin_flags, text_flags
+from eiw import atomic, compressors, errors, recipes
+from eiw.commands import gin_flags, task_flags, text_flags
+from eiw.compressors import artefact
 from eiw.export import transformers_folder, vocabulary_file
 
+# Flags that say how a compressor is made.
+_MAKING_FLAGS = ("m1", "text", "corpus", "gin_file", "gin_search_paths", "gin_bindings")
 # What each writes below the output folder, and what writes it.
 _EXPORTS = {
     "rwkv": ("rwkv_vocab.txt", vocabulary_file.write_vocabulary),
@@ -68,6 +71,7 @@ def run(values: flags.FlagValues) -> None:
     if values.compressor is None:
         compressor = _make(values, output)
     elif values.export:
+        task_flags.refuse(values, _MAKING_FLAGS, "compressor")
         compressor = compressors.load(values.compressor)
     else:
         raise errors.InputError("--compressor goes with --export: there is nothing else to do.")
@@ -87,6 +91,7 @@ def _make(values: flags.FlagValues, output: pathlib.Path) -> compressors.Compres
     recipe = settings.recipe
     if recipe.reads_m1 and values.m1 is None:
         raise errors.InputError(f"{recipe.label} is made from an M1: give its folder with --m1.")
+    atomic.check_replaceable(output, artefact.HEADER_NAME)
     with contextlib.ExitStack() as stack:
         text = None
         if recipe.reads_text:

@@ -5,7 +5,9 @@ from eiw.compressors import block_stream
 
 
 class ANS(block_stream.BlockStream):
-    """As short as AC but for some 16 bits a block, and faster; M1 of precision 16 at most.
+    """As short as AC but for some 30 bits a block of prose, and faster.
+
+    M1 may have a precision of 16 at most.
 
     A block is coded backwards, after M1 has run over all of it, and decoded forwards.
     """

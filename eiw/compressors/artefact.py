@@ -46,7 +46,7 @@ def write_artefact(
       model: carried along.
       trie: what is known of the model's answers, carried along; no part of the compressor.
     """
-    with atomic.replace_folder(folder) as temporary:
+    with atomic.replace_folder(folder, HEADER_NAME) as temporary:
         array_folder.write_contents(temporary, HEADER_NAME, contents)
         if model is not None:
             (temporary / BYTE_MODEL).mkdir()

@@ -71,10 +71,10 @@ class Compressor(abc.ABC):
 
     @abc.abstractmethod
     def save(self, folder: pathlib.Path) -> None:
-        """Writes the compressor to `folder`, in place of what was there.
+        """Writes the compressor to `folder`, in place of the compressor that was there.
 
         Raises:
-          InputError: the folder cannot be written.
+          InputError: the folder cannot be written, or holds something else.
         """
 
     def _run_m1(self, model: byte_model.ByteModel) -> None:

@@ -251,7 +251,10 @@ class BlockStream(base.Compressor):
         else:
             runs = self._decode_symbols(decoder, limits, stop)
         next_starts = [decoder.finish(row, self._token_bits) for row in range(len(starts))]
-        blocks = [run[:-1] if run[-1] == stop else run for run in runs]
+        # Copied, as a run is a part of a block's room, which many short blocks must not hold.
+        blocks = [
+            (run[:-1] if run[-1] == stop else run).astype(np.int16, copy=True) for run in runs
+        ]
         if not all(map(len, blocks)):
             raise errors.InputError("These codes are no text: a block has no byte.")
         return blocks, np.array(next_starts, np.int64)

@@ -40,6 +40,8 @@ class EqualText(forward_stream.ForwardStream):
         *,
         delimiters: bool = False,
     ) -> None:
+        if window_bytes < 1:
+            raise errors.InputError(f"window_bytes={window_bytes} must be at least 1.")
         self.delimiter = 1 << base.checked_token_bits(token_bits) if delimiters else None
         super().__init__(model, token_bits, window_bytes)
         # A bit before every window would be much; EOS is an id between windows instead.

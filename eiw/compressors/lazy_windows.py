@@ -130,7 +130,8 @@ class LazyWindows(base.Compressor):
           folder: to be written.
           with_trie: the CDFs known so far too, so that a new process begins with them.
         """
-        trie = self._lanes.trie_arrays() if with_trie else None
+        with self._lock:  # others may be adding to it
+            trie = self._lanes.trie_arrays() if with_trie else None
         artefact.write_artefact(folder, self._contents, self._model, trie)
 
     @classmethod

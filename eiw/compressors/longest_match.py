@@ -20,6 +20,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eiw import errors
 from eiw.coding import jit
 
 LABEL_BITS, BASE_BITS, BACK_BITS = 9, 23, 11
@@ -40,6 +41,7 @@ class LongestMatch:
       advances: int[n], bytes that cutting goes on by after each text; by default all of it.
 
     Raises:
+      InputError: there are too many texts, or they are too long together.
       ValueError: a single byte is missing, or a text is too long.
     """
 
@@ -51,6 +53,10 @@ class LongestMatch:
             raise ValueError("a dictionary needs every single byte")
         if max(map(len, texts)) > MAX_LENGTH:
             raise ValueError(f"texts of more than {MAX_LENGTH} bytes do not fit")
+        if max(codes) >= MAX_TEXTS:
+            raise errors.InputError(
+                f"A dictionary of codes up to {max(codes)} is too large: {MAX_TEXTS:,} at most."
+            )
         self._single_codes = np.empty(256, np.int32)
         for text, code in zip(texts, codes, strict=True):
             if len(text) == 1:
@@ -65,7 +71,12 @@ class LongestMatch:
             lengths if advances is None else np.asarray(advances, np.int64)[order],
             nodes,
         )
-        self._table, self._first_two = _build_tables(nodes[:num_nodes])
+        self._table, self._first_two, highest_base = _build_tables(nodes[:num_nodes])
+        if highest_base >> BASE_BITS:
+            raise errors.InputError(
+                f"A dictionary whose {len(texts):,} texts have {num_nodes:,} beginnings is too "
+                "large to cut text with: choose fewer texts, or shorter ones."
+            )
 
     @property
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -144,7 +155,10 @@ def _word(node, back, base):
 
 @jit.jit
 def _build_tables(nodes):
-    """The double array, uint64[size], and the words after two bytes, uint64[65536]."""
+    """The double array, uint64[size], the words after two bytes, uint64[65536], the highest base.
+
+    Bases of more than `BASE_BITS` are cut off.
+    """
     # Base 0 belongs to nodes without children: no node stands at 0 + b with label b.
     table = np.full(2 * len(nodes) + 512, np.uint64(_EMPTY), np.uint64)
     base_used = np.zeros(len(table), np.bool_)
@@ -194,7 +208,7 @@ def _build_tables(nodes):
             first_two[pair] = _word(nodes[second], nodes[second, _BACK], bases[second])
             second = nodes[second, _SIBLING]
         first = nodes[first, _SIBLING]
-    return table, first_two
+    return table, first_two, bases.max()
 
 
 @jit.jit

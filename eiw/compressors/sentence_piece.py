@@ -65,6 +65,8 @@ class SentencePiece(base.Compressor):
 
     def __init__(self, model: bytes, *, exact: bool) -> None:
         try:
+            if not model:  # which SentencePiece takes for none given
+                raise ValueError("no bytes")
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         except (RuntimeError, ValueError) as error:
             raise errors.ArtefactError(

@@ -30,7 +30,7 @@ class Tunstall(base.Compressor):
       parse: the way text is cut. Another way makes other codes, which decode to the same.
 
     Raises:
-      InputError: there are more texts than a parse can tell apart.
+      InputError: there are more texts, or longer ones, than a parse can tell apart.
     """
 
     kind = "tunstall"

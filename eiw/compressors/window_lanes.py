@@ -108,7 +108,20 @@ class WindowLanes:
           symbols_at: what stands at a place, int64[n], in a lane's text.
         """
         if self._m1 is None:
+            self._entries[:] = -1
+            self._num_kept = 0
             self._m1 = lanes.open_lanes(self._model, LANES)
+        try:
+            self._run(next_job, begin, walk, stopped, symbols_at)
+        except errors.InputError:
+            raise  # refused by `stopped`, between two turns of M1
+        except BaseException:
+            # Interrupted anywhere: what M1's lanes hold, and which prefixes, is not known any more.
+            self._m1 = None
+            raise
+
+    def _run(self, next_job, begin, walk, stopped, symbols_at) -> None:
+        """See `run`."""
         free, running = list(range(LANES))[::-1], {}
         while True:
             while free and (job := next_job(list(running))) is not None:

@@ -23,6 +23,7 @@ from eiw.data import permutation
 
 SPLITS = ("train", "validation", "test")
 
+_HEADER_NAME = "corpus.json"
 _VERSION = 1
 # Documents are joined up to this many bytes before they are hashed and written.
 _BUFFER_BYTES = 1 << 20
@@ -110,11 +111,11 @@ def write_corpus(
     """Writes `documents`, pairs of (split, text), in their order; returns the opened corpus.
 
     Raises:
-      InputError: a split received no document.
+      InputError: a split received no document, or the folder holds something else than a corpus.
       ValueError: a document names an unknown split.
     """
     folder = pathlib.Path(folder)
-    with atomic.replace_folder(folder) as temporary:
+    with atomic.replace_folder(folder, _HEADER_NAME) as temporary:
         with contextlib.ExitStack() as stack:
             writers = {
                 split: stack.enter_context(_SplitWriter(temporary / f"{split}.bytes"))
@@ -151,7 +152,7 @@ def write_corpus(
             "sha256": whole.hexdigest(),
             "splits": facts,
         }
-        (temporary / "corpus.json").write_text(json.dumps(description, indent=1) + "\n")
+        (temporary / _HEADER_NAME).write_text(json.dumps(description, indent=1) + "\n")
     return open_corpus(folder)
 
 
@@ -163,7 +164,7 @@ def open_corpus(folder: str | os.PathLike) -> Corpus:
     """
     folder = pathlib.Path(folder)
     try:
-        facts = json.loads((folder / "corpus.json").read_text())
+        facts = json.loads((folder / _HEADER_NAME).read_text())
         if facts["version"] != _VERSION:
             raise errors.ArtefactError(
                 f"{folder} holds a corpus of version {facts['version']}, this eiw reads "

@@ -3,10 +3,12 @@
 Files are streamed line by line or block by block, so an archive of any size needs little memory.
 """
 
+import contextlib
 import glob
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import lzma
 import os
@@ -28,10 +30,9 @@ _UNPACK = {
 
 # Out of 2**64 hash values: 1% validation, the next 1% test.
 _ONE_PERCENT = 2**64 // 100
-# So much is looked at before any split is decided: with 1,000 documents a split is practically
+# So many are looked at before any split is decided: with 1,000 documents a split is practically
 # never empty (0.99**1000 = 4e-5); with fewer, the splits are cut by rank.
 _SAMPLE_DOCUMENTS = 1000
-_SAMPLE_BYTES = 64 * 1024 * 1024
 
 
 def text_documents(pattern: str, *, show_progress: bool = True) -> Iterator[tuple[str, bytes]]:
@@ -56,12 +57,18 @@ def text_documents(pattern: str, *, show_progress: bool = True) -> Iterator[tupl
         or there are fewer than three documents.
     """
     paths = matching_files(pattern)
+    # Read again later, not kept: a thousand documents can be more than memory holds.
+    first = _all_documents(paths, _unseen)
+    hashes = [_hash(document) for document in itertools.islice(first, _SAMPLE_DOCUMENTS)]
+    is_many = len(hashes) == _SAMPLE_DOCUMENTS
+    split_of = _split_by_hash if is_many else _split_by_rank(pattern, hashes)
     size = sum(path.stat().st_size for path in paths)
-    if not show_progress:
-        yield from _with_splits(pattern, _all_documents(paths, lambda count: None))
-        return
-    with progress.bar("Reading text", size, unit="B") as bar:
-        yield from _with_splits(pattern, _all_documents(paths, bar.update))
+    with contextlib.ExitStack() as stack:
+        advance = _unseen
+        if show_progress:
+            advance = stack.enter_context(progress.bar("Reading text", size, unit="B")).update
+        for document in _all_documents(paths, advance):
+            yield split_of(_hash(document)), document
 
 
 def documents(pattern: str) -> Iterator[bytes]:
@@ -71,50 +78,35 @@ def documents(pattern: str) -> Iterator[bytes]:
       InputError: nothing matches, a file cannot be read or is corrupt, or a JSONL line has no
         "text".
     """
-    return _all_documents(matching_files(pattern), lambda count: None)
-
-
-def _with_splits(pattern: str, documents: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
-    sample: list[bytes] = []
-    sample_bytes = 0
-    for document in documents:
-        sample.append(document)
-        sample_bytes += len(document)
-        if len(sample) == _SAMPLE_DOCUMENTS or sample_bytes >= _SAMPLE_BYTES:
-            break
-    else:
-        yield from _split_by_rank(pattern, sample)
-        return
-    for part in (sample, documents):
-        for document in part:
-            yield _split_by_hash(document), document
+    return _all_documents(matching_files(pattern), _unseen)
 
 
 def _hash(document: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(document, digest_size=8).digest(), "big")
 
 
-def _split_by_hash(document: bytes) -> str:
-    value = _hash(document)
+def _split_by_hash(value: int) -> str:
     if value < _ONE_PERCENT:
         return "validation"
     return "test" if value < 2 * _ONE_PERCENT else "train"
 
 
-def _split_by_rank(pattern: str, documents: list[bytes]) -> Iterator[tuple[str, bytes]]:
-    hashes = sorted({_hash(document) for document in documents})
+def _split_by_rank(pattern: str, values: list[int]) -> Callable[[int], str]:
+    """The split of each hash, of which these are all."""
+    hashes = sorted(set(values))
     if len(hashes) < 3:
         raise errors.InputError(
             f"{pattern!r} gives {len(hashes)} different document(s), but train, validation and "
             "test need at least one each: give more text."
         )
     share = max(1, round(len(hashes) / 100))
-    for document in documents:
-        value = _hash(document)
+
+    def split_of(value: int) -> str:
         if value < hashes[share]:
-            yield "validation", document
-        else:
-            yield "test" if value < hashes[2 * share] else "train", document
+            return "validation"
+        return "test" if value < hashes[2 * share] else "train"
+
+    return split_of
 
 
 def matching_files(pattern: str) -> list[pathlib.Path]:
@@ -130,6 +122,10 @@ def matching_files(pattern: str) -> list[pathlib.Path]:
     if not paths:
         raise errors.InputError(f"No file matches {pattern!r}: check the path or the glob.")
     return paths
+
+
+def _unseen(count: int) -> None:
+    """Progress that nobody is shown."""
 
 
 def _all_documents(paths: list[pathlib.Path], advance: Callable[[int], object]) -> Iterator[bytes]:

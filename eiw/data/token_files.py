@@ -18,6 +18,7 @@ import numpy as np
 
 from eiw import atomic, compressors, errors, progress, vocab
 
+HEADER_NAME = "tokens.json"
 _VERSION = 2
 # Compressors are called with about this much text at a time: enough rows for those that run a
 # network, few enough bytes for any memory.
@@ -94,7 +95,7 @@ def write_tokens(
     """Encodes `documents` in their order, EOS after each, and returns the opened token file.
 
     Args:
-      folder: takes the place of whatever is there, once all is written.
+      folder: takes the place of the tokens that are there, once all is written.
       compressor: encodes; called with batches of documents.
       documents: raw bytes; a `corpus.Split` shows how much is left.
       max_tokens: stop before the document that would pass this many ids, EOS included. Documents
@@ -102,6 +103,7 @@ def write_tokens(
       corpus_sha256: names the corpus that the documents are of, for rows of results.
 
     Raises:
+      InputError: `folder` cannot be written, or holds something else.
       ValueError: the compressor makes a code outside of its own vocabulary.
     """
     folder = pathlib.Path(folder)
@@ -115,7 +117,7 @@ def write_tokens(
         total, unit = getattr(documents, "total_bytes", None), "B"
     else:
         total, unit = max_tokens, "tok"
-    with atomic.replace_folder(folder) as temporary:
+    with atomic.replace_folder(folder, HEADER_NAME) as temporary:
         with (
             (temporary / "ids.bin").open("wb") as file,
             progress.bar(f"Compressing with {compressor.name}", total, unit) as bar,
@@ -157,7 +159,7 @@ def write_tokens(
             "bytes": sum(byte_counts),
             "sha256": digest.hexdigest(),
         }
-        (temporary / "tokens.json").write_text(json.dumps(facts, indent=1) + "\n")
+        (temporary / HEADER_NAME).write_text(json.dumps(facts, indent=1) + "\n")
     return open_tokens(folder)
 
 
@@ -170,7 +172,7 @@ def open_tokens(folder: str | os.PathLike, *, expect_fingerprint: str | None = N
     """
     folder = pathlib.Path(folder)
     try:
-        facts = json.loads((folder / "tokens.json").read_text())
+        facts = json.loads((folder / HEADER_NAME).read_text())
         if facts["version"] != _VERSION:
             raise errors.ArtefactError(
                 f"{folder} holds tokens of version {facts['version']}, this eiw reads "

@@ -16,6 +16,7 @@ from eiw.export import dictionary
 
 _MODULE = pathlib.Path(__file__).with_name("tokenization_eiw.py")
 _CLASS = "EiwTokenizer"
+_CONFIG = "tokenizer_config.json"
 # None is Latin-1, so that no text of a dictionary is spelt like them.
 _SPECIAL_TOKENS = {"pad_token": "⟨pad⟩", "eos_token": "⟨eos⟩", "unk_token": "⟨unk⟩"}
 _SPECIAL_IDS = {"pad_token": vocab.PAD_ID, "eos_token": vocab.EOS_ID, "unk_token": vocab.UNK_ID}
@@ -39,8 +40,8 @@ def write_tokenizer(folder: pathlib.Path, compressor: base.Compressor) -> None:
         "clean_up_tokenization_spaces": False,
         "eiw_fingerprint": compressor.fingerprint,
     }
-    with atomic.replace_folder(folder) as temporary:
-        for name, content in (("vocab.json", ids), ("tokenizer_config.json", config)):
+    with atomic.replace_folder(folder, _CONFIG) as temporary:
+        for name, content in (("vocab.json", ids), (_CONFIG, config)):
             text = json.dumps(content, indent=1) + "\n"
             (temporary / name).write_text(text, encoding="utf-8")
         (temporary / _MODULE.name).write_bytes(_MODULE.read_bytes())

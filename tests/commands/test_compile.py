@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from eiw import byte_lm, compressors, main
+from eiw.compressors import raw_bytes
 from eiw.models import config, decoder
 
 
@@ -71,6 +72,8 @@ def test_another_method_of_other_settings(capsys, text, tmp_path):
             "--text or --corpus, not both",
         ),
         (["--gin_file=sizes/tiny.gin"], "the files do not say Settings's recipe: name"),
+        (["--compressor=c", "--export=rwkv", "--m1=m"], "--m1 has no meaning with --compressor"),
+        (["--compressor=c"], "--compressor goes with --export"),
     ],
 )
 def test_what_is_missing_is_one_line(capsys, tmp_path, arguments, words):
@@ -79,3 +82,26 @@ def test_what_is_missing_is_one_line(capsys, tmp_path, arguments, words):
     assert words in err
     assert err.count("\n") == 1
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("relative", ["precious", "precious/below/..", "precious/file"])
+def test_a_folder_of_something_else_is_not_replaced(capsys, tmp_path, relative):
+    (tmp_path / "precious" / "below").mkdir(parents=True)
+    (tmp_path / "precious" / "file").write_text("years of work")
+    status, _, err = eiw_compile(capsys, tmp_path / relative, "--gin_file=methods/bytes.gin")
+    assert status == 1
+    assert "choose another folder" in err or "a file stands in the way" in err
+    assert (tmp_path / "precious" / "file").read_text() == "years of work"
+
+
+def test_compressing_text_beside_itself_does_not_delete_it(capsys, tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "book.txt").write_text("years of work\n" * 20_000)
+    raw_bytes.RawBytes().save(tmp_path / "bytes")
+    arguments = {"compressor": "bytes", "text": "train/*.txt", "output": ""}
+    status = main.main(
+        ["compress", *(f"--{name}={tmp_path / value}" for name, value in arguments.items())]
+    )
+    assert status == 1
+    assert "train holds files of something else" in capsys.readouterr().err
+    assert (tmp_path / "train" / "book.txt").exists()

@@ -93,6 +93,18 @@ def test_unknown_kind(dictionary):
     refused(dictionary, "'oracle'; this eiw knows bytes")
 
 
+@pytest.mark.parametrize("octets", [b"\xff\xfe", b"[" * 100_000])
+def test_no_json(dictionary, octets):
+    (dictionary / "compressor.json").write_bytes(octets)
+    refused(dictionary, "is damaged")
+
+
+def test_a_header_that_cannot_be_read(dictionary):
+    (dictionary / "compressor.json").unlink()
+    (dictionary / "compressor.json").mkdir()
+    refused(dictionary, "cannot be read: Is a directory")
+
+
 @pytest.mark.parametrize("text", ["[1]", '{"format": "tiktoken"}', '{"kind": "bytes"}'])
 def test_foreign(dictionary, text):
     (dictionary / "compressor.json").write_text(text)

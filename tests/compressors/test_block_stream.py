@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -242,3 +243,18 @@ def test_streams_need_eos_and_symbols(coders):
     for symbol in (-1, EOS + 1):
         with pytest.raises(errors.InputError):
             coders["ac_8"].encode_symbol_batch([np.array([symbol])])
+
+
+@pytest.mark.parametrize("make", [neural_ac.NeuralAC, huffman.Huffman, ans.ANS])
+def test_short_texts_do_not_hold_the_room_of_whole_blocks(text, make):
+    coder = make(byte_model.StaticByteModel.fit([text]))
+    texts = [b"a"] * 2000
+    codes = coder.encode_batch(texts)
+    tracemalloc.start()
+    try:
+        assert coder.decode_batch(codes) == texts
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # 64 blocks are decoded side by side, of 10,240 numbers each.
+    assert peak < 20_000_000

@@ -35,6 +35,11 @@ def test_delimiters_have_their_places(ngrams, change):
         windows.decode(np.array(change(codes)))
 
 
+def test_windows_of_no_bytes(ngrams):
+    with pytest.raises(errors.InputError, match="window_bytes=0 must be at least 1"):
+        equal_text.EqualText(ngrams, 8, 0)
+
+
 def test_short_windows_before_the_last(ngrams):
     windows = equal_text.EqualText(ngrams, 8, 5, delimiters=True)
     one, two = windows.encode(b"abc"), windows.encode(b"def")

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eiw import errors
 from eiw.compressors import longest_match
 
 SINGLE = [bytes([byte]) for byte in range(256)]
@@ -85,3 +86,14 @@ def test_longest_entry():
 def test_single_bytes_are_needed():
     with pytest.raises(ValueError, match="single byte"):
         longest_match.LongestMatch(SINGLE[1:], np.arange(255))
+
+
+def test_what_the_double_array_has_no_room_for_is_refused(monkeypatch):
+    # Bases that were cut off led to other nodes, or out of the table.
+    texts = [*SINGLE, *(bytes([a, b, 0]) for a in range(9) for b in range(9))]
+    longest_match.LongestMatch(texts, np.arange(len(texts)))
+    with pytest.raises(errors.InputError, match="codes up to 1048576 is too large"):
+        longest_match.LongestMatch(SINGLE, np.append(np.arange(255), longest_match.MAX_TEXTS))
+    monkeypatch.setattr(longest_match, "BASE_BITS", 7)
+    with pytest.raises(errors.InputError, match="337 texts have 419 beginnings"):
+        longest_match.LongestMatch(texts, np.arange(len(texts)))

@@ -116,6 +116,9 @@ def test_no_model_file(tmp_path):
     with pytest.raises(errors.ArtefactError, match="cannot be read"):
         sentence_piece.SentencePiece.from_model_file(tmp_path / "none.model")
     (tmp_path / "some.model").write_bytes(b"no model")
+    (tmp_path / "empty").touch()
+    with pytest.raises(errors.ArtefactError, match="no SentencePiece model"):
+        sentence_piece.SentencePiece.from_model_file(tmp_path / "empty")
     with pytest.raises(errors.ArtefactError, match="no SentencePiece model"):
         sentence_piece.SentencePiece.from_model_file(tmp_path / "some.model")
 

@@ -68,6 +68,15 @@ def test_few_documents_still_fill_every_split(tmp_path, count, held_out):
     assert splits.count("validation") == splits.count("test") == held_out
 
 
+def test_few_long_documents_fill_every_split(tmp_path):
+    # Books, together more than ought to be kept in memory.
+    with (tmp_path / "books.jsonl").open("wb") as file:
+        for letter in "abcdefghijklmn":
+            file.write(jsonl([letter * 4_900_000]))
+    splits = sorted(split for split, _ in text_files.text_documents(str(tmp_path / "books.jsonl")))
+    assert splits == ["test", *["train"] * 12, "validation"]
+
+
 def test_copies_of_a_text_stay_together(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(jsonl(["a", "b", "c", "d"] * 5))
     pairs = set(text_files.text_documents(str(tmp_path / "a.jsonl")))
