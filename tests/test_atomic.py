@@ -33,10 +33,49 @@ def test_a_failed_block_leaves_the_old_one_alone(tmp_path, replace):
 
 def test_a_folder_takes_the_place_of_a_full_one(tmp_path):
     path = tmp_path / "folder"
-    for name in ("one", "two"):
+    for text in ("one", "two"):
         with atomic.replace_folder(path) as temporary:
-            (temporary / name).touch()
-        assert [each.name for each in path.iterdir()] == [name]
+            (temporary / "header").write_text(text)
+            (temporary / text).mkdir()
+        assert (path / "header").read_text() == text
+        assert {each.name for each in path.iterdir()} == {"header", text}
+
+
+def test_a_folder_of_something_else_is_not_deleted(tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    with (
+        pytest.raises(errors.InputError, match=r"texts holds something else \(mine.txt\)"),
+        atomic.replace_folder(folder) as temporary,
+    ):
+        (temporary / "header").touch()
+    assert (folder / "mine.txt").read_text() == "mine"
+    assert [each.name for each in tmp_path.iterdir()] == ["texts"]
+
+
+@pytest.mark.parametrize("name", [".", "..", ""])
+def test_the_folder_one_stands_in_is_not_replaced(tmp_path, monkeypatch, name):
+    inside = tmp_path / "deep" / "inside"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    with (
+        pytest.raises(errors.InputError, match="name a folder inside it"),
+        atomic.replace_folder(name) as temporary,
+    ):
+        (temporary / "header").touch()
+    assert inside.is_dir()
+    assert not list(inside.iterdir())
+
+
+def test_a_file_in_a_folders_place_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(errors.InputError, match="file cannot be a folder: a file stands in the way"),
+        atomic.replace_folder(tmp_path / "file") as temporary,
+    ):
+        (temporary / "header").touch()
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,9 @@ import time
 
 from absl import flags
 
-from eiw import compressors, errors, recipes
-from eiw.commands import gin_flags, text_flags
+from eiw import atomic, compressors, errors, recipes
+from eiw.commands import gin_flags, task_flags, text_flags
+from eiw.compressors import artefact
 from eiw.export import transformers_folder, vocabulary_file
 
 # What each writes below the output folder, and what writes it.
@@ -31,6 +32,8 @@ _EXPORTS = {
     "rwkv": ("rwkv_vocab.txt", vocabulary_file.write_vocabulary),
     "transformers": ("transformers", transformers_folder.write_tokenizer),
 }
+# What has a meaning only where a compressor is made.
+_MAKING = ("m1", "text", "corpus", "gin_file", "gin_bindings", "gin_search_paths")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +71,7 @@ def run(values: flags.FlagValues) -> None:
     if values.compressor is None:
         compressor = _make(values, output)
     elif values.export:
+        task_flags.refuse(values, _MAKING, "compressor")
         compressor = compressors.load(values.compressor)
     else:
         raise errors.InputError("--compressor goes with --export: there is nothing else to do.")
@@ -87,6 +91,8 @@ def _make(values: flags.FlagValues, output: pathlib.Path) -> compressors.Compres
     recipe = settings.recipe
     if recipe.reads_m1 and values.m1 is None:
         raise errors.InputError(f"{recipe.label} is made from an M1: give its folder with --m1.")
+    # Told now, not after minutes of work.
+    atomic.refuse_other_folder(output, [artefact.HEADER_NAME])
     with contextlib.ExitStack() as stack:
         text = None
         if recipe.reads_text:

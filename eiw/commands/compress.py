@@ -11,7 +11,7 @@ import pathlib
 
 from absl import flags
 
-from eiw import compressors, errors
+from eiw import atomic, compressors, errors
 from eiw.commands import task_flags
 from eiw.data import corpus, text_files, token_files
 
@@ -98,6 +98,11 @@ def _write_token_files(values: flags.FlagValues) -> None:
     """Reads the text once, then compresses one split after the other."""
     output = pathlib.Path(values.output)
     compressor = compressors.load(pathlib.Path(values.compressor))
+    # Mistakes are told before anything is read or written.
+    text_files.matching_files(values.text)
+    atomic.refuse_other_folder(output / "corpus", ["corpus.json"])
+    for split in corpus.SPLITS:
+        atomic.refuse_other_folder(output / split, ["tokens.json"])
     text = corpus.write_corpus(
         output / "corpus", text_files.text_documents(values.text), source=values.text
     )

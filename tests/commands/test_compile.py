@@ -79,3 +79,29 @@ def test_what_is_missing_is_one_line(capsys, tmp_path, arguments, words):
     assert words in err
     assert err.count("\n") == 1
     assert not (tmp_path / "none").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(capsys, text, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    # Told before the text is looked for.
+    method = ("--gin_file=methods/static_ac_v256.gin", "--text=no/such")
+    status, _, err = eiw_compile(capsys, tmp_path, *method)
+    assert status == 1
+    assert "holds something else (mine.txt)" in err
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_compressor_is_made_again_in_its_folder(capsys, tmp_path):
+    for method in ("bytes", "gzip_v256"):
+        folder = tmp_path / "made"
+        status, _, err = eiw_compile(capsys, folder, f"--gin_file=methods/{method}.gin")
+        assert status == 0, err
+        assert compressors.load(folder).name == method
+
+
+def test_an_export_makes_nothing_and_says_so(capsys, m1, tmp_path):
+    status, _, err = eiw_compile(
+        capsys, tmp_path / "out", "--compressor=any", "--export=rwkv", "--m1", m1
+    )
+    assert status == 1
+    assert "--m1 has no meaning with --compressor" in err
