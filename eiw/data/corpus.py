@@ -170,7 +170,7 @@ def open_corpus(folder: str | os.PathLike) -> Corpus:
                 f"{_VERSION}: write it again."
             )
         return Corpus(folder, facts)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise errors.ArtefactError(f"{folder} holds no corpus: {error.filename} is missing.") from (
             error
         )
