@@ -51,8 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # While a command was imported; a running one says more.
         print("\neiw: interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left (`eiw ... | head`): nothing to say, and nowhere to say it.
+    except OSError as error:
+        # Of a broken pipe the reader left (`eiw ... | head`): there is nothing to say.
+        if not isinstance(error, BrokenPipeError):
+            print(f"eiw: the output cannot be written: {error.strerror}.", file=sys.stderr)
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
         return 1
 

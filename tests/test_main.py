@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import pathlib
 import subprocess
 import sys
 
@@ -85,6 +86,15 @@ def test_a_reader_that_leaves_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full here")
+def test_an_output_that_takes_nothing_is_one_line():
+    command = [sys.executable, "-m", "eiw.main", "--help"]
+    with pathlib.Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr == "eiw: the output cannot be written: No space left on device.\n"
 
 
 def test_help_says_what_is_required_and_defaults_as_they_are_given(capsys):
