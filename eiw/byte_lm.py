@@ -288,7 +288,7 @@ def export(
     needed to read it. Arguments and errors are those of `ByteLM`.
     """
     model = ByteLM(params, config, rows=rows, context=context)
-    with atomic.replace_folder(folder, byte_model.HEADER_NAME) as temporary:
+    with atomic.replace_folder(folder, array_folder.ARRAYS_NAME) as temporary:
         model.save(temporary)
     return model
 

@@ -149,7 +149,11 @@ def _explain(error: Exception) -> str:
     # Not the line of a binding: it has none, and is named by what is wrong with it.
     place = re.search(r"In file[^\n]*line \d+", message)
     first = message.partition("\n")[0].removesuffix(" in config string: ").rstrip(" .")
-    if isinstance(error, SyntaxError) and error.text:
+    if isinstance(error, SyntaxError) and error.text and first.startswith("malformed node"):
+        # Python's own words name a node of a syntax tree by its address.
+        value = error.text.partition("=")[2].strip()
+        first = f"{error.text.strip()}: {value} is no value; text needs quotes of its own"
+    elif isinstance(error, SyntaxError) and error.text:
         first = re.sub(r"\. \(line \d+\)$", "", first) + f": {error.text.strip()}"
     known = _names(gin.config_str()) if name else set()
     # gin knows what is bound; a parameter is compared by its last part.

@@ -28,9 +28,12 @@ COMMANDS = {
     "report": "tables and figures from results.jsonl",
 }
 _INTERRUPTED = 130
+# Those that keep what they had done when they were interrupted; the others begin anew.
+_GO_ON = ("smoke", "train", "sweep")
 # What commands import when they are given a task; token files need none of it.
 _SEQIO = ("seqio", "tensorflow")
-# What absl adds to every set of flags.
+# What absl adds to the help of a flag that may be repeated, and to every set of flags.
+_ABSL_MULTI = ";\n    repeat this option"
 _ABSL_FLAGS = {flag.help for flag in flags.FlagValues()._flags().values()}
 
 
@@ -48,8 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # While a command was imported; a running one says more.
         print("\neiw: interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left (`eiw ... | head`): nothing to say, and nowhere to say it.
+    except OSError as error:
+        # Of a broken pipe the reader left (`eiw ... | head`): there is nothing to say.
+        if not isinstance(error, BrokenPipeError):
+            print(f"eiw: the output cannot be written: {error.strerror}.", file=sys.stderr)
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
         return 1
 
@@ -85,6 +90,7 @@ def _run(name: str, argv: Sequence[str]) -> int:
             raise flags.Error(f"unexpected argument {rest[len(chosen)]!r}")
         if isinstance(jobs, Mapping):
             _refuse_others_flags(values, jobs, *chosen)
+        _refuse_empty_names(values, getattr(command, "MAY_BE_EMPTY", ()))
     except flags.Error as error:
         print(f"eiw {name}: {_one_line(error)}; see `eiw {name} --help`", file=sys.stderr)
         return 2
@@ -92,7 +98,8 @@ def _run(name: str, argv: Sequence[str]) -> int:
         command.run(values, *chosen)
         return 0
     except KeyboardInterrupt:
-        print(f"\neiw {name}: interrupted; run it again to go on", file=sys.stderr)
+        hint = "; run it again to go on" if name in _GO_ON else ""
+        print(f"\neiw {name}: interrupted{hint}", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         raise  # no error: see main
@@ -111,22 +118,33 @@ def _run(name: str, argv: Sequence[str]) -> int:
 def _one_line(error: flags.Error) -> str:
     """absl's message; of required flags it has a line each."""
     missing = re.findall(r"^flag (--\w+)=None: .*other than None", str(error), re.MULTILINE)
-    return f"give {', '.join(missing)}" if missing else " ".join(str(error).split())
+    line = f"give {', '.join(missing)}" if missing else " ".join(str(error).split())
+    return re.sub(r"\. Did you mean: (\S+) \?$", r"; did you mean --\1?", line)
 
 
 def _flags_help(values: flags.FlagValues) -> str:
     """Every flag of the command with its default, in the order of their names."""
-    lines = []
+    lines, required = [], _required(values)
     for name in sorted(values):
         flag = values[name]
         if flag.help in _ABSL_FLAGS:
             continue
-        default = "" if flag.default in (None, [], False, "") else f" (default {flag.default})"
+        given = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+        default = "" if given in (None, False, "") else f" (default {given})"
+        needed = " (required)" if name in required else ""
         spelt = f"--[no]{name}" if flag.boolean else f"--{name}"
-        lines.append(
-            textwrap.fill(f"  {spelt}: {flag.help}{default}", 88, subsequent_indent=" " * 6)
-        )
+        text = f"  {spelt}: {flag.help.partition(_ABSL_MULTI)[0]}{default}{needed}"
+        lines.append(textwrap.fill(text, 88, subsequent_indent=" " * 6))
     return "\n".join(lines)
+
+
+def _required(values: flags.FlagValues) -> list[str]:
+    """The flags without which the command does not begin."""
+    try:
+        values.validate_all_flags()
+    except flags.Error as error:
+        return re.findall(r"^flag --(\w+)=None: ", str(error), re.MULTILINE)
+    return []
 
 
 def _choose(rest: Sequence[str], choices: Collection[str]) -> str:
@@ -145,6 +163,13 @@ def _refuse_others_flags(
     for name in sorted(set().union(*jobs.values()).difference(jobs[chosen])):
         if values[name].present:
             raise flags.Error(f"--{name} has no meaning with {chosen}")
+
+
+def _refuse_empty_names(values: flags.FlagValues, allowed: Collection[str]) -> None:
+    """`--output=$UNSET` would mean the folder one stands in."""
+    for name in sorted(values):
+        if values[name].present and values[name].value == "" and name not in allowed:
+            raise flags.Error(f"--{name} is empty")
 
 
 def _rewrite_gin_flags(argv: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from eiw import byte_lm, cpus, score_pipeline, vocab
+from eiw import byte_lm, cpus, errors, score_pipeline, vocab
 from eiw.compressors import base
 from eiw.data import batches, corpus, token_files
 from eiw.data import crops as crops_lib
@@ -38,6 +38,12 @@ class ModelRun:
     """Tokens of an example, in training and in scoring."""
     crops: crops_lib.Crops = dataclasses.field(default_factory=crops_lib.Crops)
     """Where the examples of training begin."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "length"):
+            number = getattr(self, name)
+            if not isinstance(number, int) or number < 1:
+                raise errors.InputError(f"ModelRun.{name} is {number!r}: give a whole number >= 1.")
 
     def on(self, codes: int) -> "ModelRun":
         """The same run with a vocabulary for a compressor of so many codes."""

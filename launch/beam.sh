@@ -20,7 +20,9 @@ compressors at the same path. Each file of a source is compressed by itself, so 
 one file only stand together in an example; on one machine, `eiw compress --tasks` keeps them as
 training online would.
 HELP
-  exit 0
+  case ${1:-} in -h | --help) exit 0 ;; esac
+  echo "beam.sh: give --tasks and --output_cache_dir" >&2
+  exit 2
 fi
 EIW_VENV=.venv-beam
 . "$(dirname "${BASH_SOURCE[0]}")/setup_venv.sh"

@@ -13,9 +13,17 @@ made is named, and left out.
   CONTEXT=64 BLOCK=1024   symbols that M1 sees, and bytes a block, where M1 runs on every byte; the
                           paper has 1024 and 10240, which takes an accelerator
 HELP
-  exit 0
+  case ${1:-} in -h | --help) exit 0 ;; esac
+  echo "compression_table.sh: give M1, CORPUS and OUTPUT" >&2
+  exit 2
 fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+for method in ${METHODS:-}; do
+  if [ ! -e "$root/gin/methods/$method.gin" ]; then
+    echo "compression_table.sh: no method $method; gin/methods has them all" >&2
+    exit 2
+  fi
+done
 . "$root/launch/setup_venv.sh"
 make_venv
 m1=$1 corpus=$2 output=$3

@@ -22,7 +22,7 @@ dry= hosts= arguments=() output=.
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
-    --dry-run) dry=1 ;;
+    --dry-run | --dry_run) dry=1 ;;
     --hosts | --output) # and its value, as one
       [ $# -gt 1 ] || { echo "gpu.sh: $1 needs a value" >&2; exit 2; }
       set -- "$1=$2" "${@:3}"

@@ -15,7 +15,9 @@ cut examples, its EqualInfoAC[16] and Tunstall[65k] in compressors/, and compres
 
   STEPS=800 BYTES=2048   steps, and bytes a step, of every M1 (environment)
 HELP
-  exit 0
+  case ${1:-} in -h | --help) exit 0 ;; esac
+  echo "m1_for_windows.sh: give TEXT and OUTPUT" >&2
+  exit 2
 fi
 . "$(dirname "${BASH_SOURCE[0]}")/setup_venv.sh"
 make_venv

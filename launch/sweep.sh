@@ -18,7 +18,9 @@ skipped. `eiw sweep --help` has all arguments.
         --learning_rates=0.5,1,2 --gin.loop.TrainConfig.steps=500 \
         --gin.pipeline.ModelRun.batch_size=8 --gin.pipeline.ModelRun.length=128
 HELP
-  exit 0
+  case ${1:-} in -h | --help) exit 0 ;; esac
+  echo "sweep.sh: give --tokens and --output" >&2
+  exit 2
 fi
 . "$(dirname "${BASH_SOURCE[0]}")/setup_venv.sh"
 make_venv

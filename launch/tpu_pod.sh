@@ -38,7 +38,7 @@ while [ $# -gt 0 ]; do
     --bucket=*) bucket=${1#*=} ;;
     --spot) spot=1 ;;
     --delete) delete=1 ;;
-    --dry-run) dry=1 ;;
+    --dry-run | --dry_run) dry=1 ;;
     --) shift; break ;;
     *) echo "tpu_pod.sh: no option $1; see --help" >&2; exit 2 ;;
   esac

@@ -57,6 +57,7 @@ def test_a_folder_with_a_files_first_name_is_no_package(gin_file, monkeypatch, t
         ("LAYERS = 5", "nothing reads LAYERS"),
         ("config.DecoderConfig.num_layers = (", "never closed"),
         ("config.DecoderConfig.num_layers = 3 4", "Expected newline: config.D"),
+        ("config.DecoderConfig.num_layers=many", r"layers=many: many is no value; text .* own\.$"),
         ("foo.bar = 1", "no file imports the foo of foo.bar"),
         ("config.DecoderConfig.num_layers = @config.DecoderConfi()", "Did you mean DecoderConfig"),
         ("config.DecoderConfig.remat = 'some'", r"give one of \['none', 'dots', 'full'\]\.$"),

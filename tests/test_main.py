@@ -1,6 +1,8 @@
 """The command line: help, suggestions, one line an error."""
 
+import importlib
 import io
+import pathlib
 import subprocess
 import sys
 
@@ -84,3 +86,44 @@ def test_a_reader_that_leaves_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full here")
+def test_an_output_that_takes_nothing_is_one_line():
+    command = [sys.executable, "-m", "eiw.main", "--help"]
+    with pathlib.Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr == "eiw: the output cannot be written: No space left on device.\n"
+
+
+def test_help_says_what_is_required_and_defaults_as_they_are_given(capsys):
+    _, out, _ = run(capsys, "sweep", "--help")
+    lines = " ".join(out.split())
+    assert "--output: Folder of the sweep. (required)" in lines
+    assert "--sizes: Names of files in gin/sizes. (default 25m)" in lines
+    assert "May be repeated. (default runs/train.gin)" in lines
+    assert "--tokens" in lines and lines.count("(required)") == 2
+
+
+def test_an_empty_name_is_no_folder(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = run(capsys, "report", "--output=")
+    assert (status, err) == (2, "eiw report: --output is empty; see `eiw report --help`\n")
+    # Unlike a prompt: this goes on to look for the run.
+    generate = ("generate", "--run=none", "--compressor=none", "--prompt=")
+    status, _, err = run(capsys, *generate)
+    assert status == 1
+    assert "none holds no checkpoint" in err
+
+
+@pytest.mark.parametrize(("name", "goes_on"), [("report", False), ("smoke", True)])
+def test_an_interrupted_command_promises_what_is_true(capsys, monkeypatch, name, goes_on):
+    def interrupt(values):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module(f"eiw.commands.{name}"), "run", interrupt)
+    status, _, err = run(capsys, name)
+    assert status == 130
+    assert err.startswith(f"\neiw {name}: interrupted")
+    assert ("run it again to go on" in err) == goes_on

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eiw import model_rows, pipeline
+from eiw import errors, model_rows, pipeline
 from eiw.models import config, flops
 from eiw.training import loop, optimizer
 
@@ -52,3 +52,10 @@ def test_rows_say_whether_the_paper_fixed_their_settings(steps, changes, setting
     compressor |= {"m1_params": 0, "m1_flops": 0.0}
     found = model_rows.model_fields(run, compressor, 256, (10, 10), 1.2)
     assert found["settings"] == settings
+
+
+@pytest.mark.parametrize(("name", "number"), [("batch_size", 0), ("length", 1.5), ("length", -3)])
+def test_a_run_of_no_examples_is_refused(name, number):
+    shape = {"batch_size": 2, "length": 512} | {name: number}
+    with pytest.raises(errors.InputError, match=rf"ModelRun\.{name} is {number}: give a whole"):
+        pipeline.ModelRun(make_config("25m"), loop.TrainConfig(1), **shape)

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import html
+import re
 from collections.abc import Sequence
 
 
@@ -46,7 +47,11 @@ def render(
 
 def _section(section: Section) -> str:
     parts = [f"<h2>{html.escape(section.title)}</h2>"]
-    parts += [f"<p>{html.escape(text)}</p>" for text in section.paragraphs]
+    # A command stands in backquotes, as in markdown.
+    texts = [
+        re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)) for text in section.paragraphs
+    ]
+    parts += [f"<p>{text}</p>" for text in texts]
     if section.points:
         points = "".join(f"<li>{html.escape(text)}</li>" for text in section.points)
         parts.append(f"<ul>{points}</ul>")

@@ -12,19 +12,15 @@ def current_rows(rows: Sequence[rows_lib.Row]) -> list[rows_lib.Row]:
     """The newest row of each run, methods in the order of their first rows, small sizes first.
 
     A run that was resumed after its row was written appends that row again: two rows are of one
-    run if they agree in method, size, learning rate, seed, steps and corpus.
+    run if they agree in its name, method, size, learning rate, seed, steps and corpus.
     """
     newest = {
         (
+            *_settings_told(row),
             row.kind,
-            row.method,
-            row.variant,
             row.m1_fingerprint,
-            row.size,
-            row.learning_rate,
-            row.seed,
-            row.steps,
             row.corpus_sha256,
+            row.run,
         ): row
         for row in rows
     }
@@ -95,6 +91,9 @@ def table_cells(
         )
     if len({row.seed for row in rows}) > 1:
         columns["seed"] = lambda row: str(row.seed)
+    if len(set(map(_settings_told, rows))) < len(rows):
+        # As runs of two optimizers.
+        columns["run"] = lambda row: row.run or NOT_MEASURED
     return list(columns), [[cell(row) for cell in columns.values()] for row in rows]
 
 
@@ -116,6 +115,11 @@ def bits_with_error(scored: rows_lib.Row | document_scores.Score | None) -> str:
     if scored.standard_error is None:
         return f"{scored.bits_per_byte:.3f}"
     return f"{scored.bits_per_byte:.3f} ± {scored.standard_error:.3f}"
+
+
+def _settings_told(row: rows_lib.Row) -> tuple:
+    """What a line of the table says of how its model was made."""
+    return row.method, row.variant, row.size, row.learning_rate, row.seed, row.steps
 
 
 def _three_digits(value: float) -> str:

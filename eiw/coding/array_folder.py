@@ -19,7 +19,7 @@ import numpy as np
 
 from eiw import errors
 
-_ARRAYS = "arrays.npz"
+ARRAYS_NAME = "arrays.npz"
 _FIELDS = {"kind": str, "format_version": int, "config": dict, "fingerprint": str, "sha256": dict}
 
 
@@ -45,14 +45,14 @@ class Contents:
 
 def write_contents(folder: pathlib.Path, header_name: str, contents: Contents) -> None:
     """Writes `contents` into a folder that exists, which the caller renames into place."""
-    arrays_path = folder / _ARRAYS
+    arrays_path = folder / ARRAYS_NAME
     np.savez_compressed(arrays_path, **contents.arrays)
     header = {
         "kind": contents.kind,
         "format_version": contents.format_version,
         "config": contents.config,
         "fingerprint": contents.fingerprint,
-        "sha256": {_ARRAYS: hashlib.sha256(arrays_path.read_bytes()).hexdigest()},
+        "sha256": {ARRAYS_NAME: hashlib.sha256(arrays_path.read_bytes()).hexdigest()},
     }
     (folder / header_name).write_text(json.dumps(header, indent=2) + "\n", encoding="utf-8")
 
@@ -108,9 +108,9 @@ def read_contents(folder: pathlib.Path, header_name: str, format_version: int) -
 
 
 def _read_arrays(folder: pathlib.Path, sha256: Mapping[str, str]) -> dict[str, np.ndarray]:
-    path = folder / _ARRAYS
+    path = folder / ARRAYS_NAME
     try:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256.get(_ARRAYS):
+        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256.get(ARRAYS_NAME):
             raise errors.ArtefactError(
                 f"{path} is truncated or altered (its sha256 is not the header's): "
                 "restore it or build it anew."

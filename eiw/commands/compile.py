@@ -91,6 +91,7 @@ def _make(values: flags.FlagValues, output: pathlib.Path) -> compressors.Compres
     recipe = settings.recipe
     if recipe.reads_m1 and values.m1 is None:
         raise errors.InputError(f"{recipe.label} is made from an M1: give its folder with --m1.")
+    # Told now, not after minutes of work.
     atomic.check_replaceable(output, artefact.HEADER_NAME)
     with contextlib.ExitStack() as stack:
         text = None

@@ -98,6 +98,9 @@ def _write_token_files(values: flags.FlagValues) -> None:
     """Reads the text once, then compresses one split after the other."""
     output = pathlib.Path(values.output)
     compressor = compressors.load(pathlib.Path(values.compressor))
+    # Mistakes are told before anything is read or written.
+    text_files.matching_files(values.text)
+    atomic.check_replaceable(output / "corpus", corpus.HEADER_NAME)
     for split in corpus.SPLITS:
         atomic.check_replaceable(output / split, token_files.HEADER_NAME)
     text = corpus.write_corpus(

@@ -17,6 +17,8 @@ from absl import flags
 from eiw import errors
 from eiw.inference import generator, sampling
 
+# An empty prompt begins a text.
+MAY_BE_EMPTY = ("prompt",)
 # Bytes of a prompt for which an M1 that runs takes more than a second or two.
 _SLOW_BYTES = 512
 

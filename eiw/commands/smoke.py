@@ -18,10 +18,11 @@ from typing import Any
 
 from absl import flags
 
-from eiw import compressors, model_rows, pipeline, recipes, rows, stages
+from eiw import compressors, errors, model_rows, pipeline, recipes, rows, stages
 from eiw.analysis import report
 from eiw.commands import gin_flags
 from eiw.data import corpus, docstrings, text_files
+from eiw.inference import contexts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,17 @@ class Settings:
     """Packages whose documentation is the training text without --text."""
     validation_packages: Sequence[str] = docstrings.VALIDATION_PACKAGES
     test_packages: Sequence[str] = docstrings.TEST_PACKAGES
+
+    def __post_init__(self) -> None:
+        # Told before anything is made, or deleted to be made anew.
+        if not self.recipes:
+            raise errors.InputError("smoke.Settings.recipes is empty: name one recipe at least.")
+        if not isinstance(self.eval_bytes, int) or self.eval_bytes < 1:
+            raise errors.InputError(
+                f"smoke.Settings.eval_bytes is {self.eval_bytes!r}: give a whole number >= 1."
+            )
+        for run in (self.m1, self.m2):
+            contexts.Contexts(run.length, self.stride)
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -14,6 +14,7 @@ made; it is named in the end. `eiw report --run OUTPUT` makes the tables.
 import collections
 import dataclasses
 import glob
+import math
 import pathlib
 import shlex
 import subprocess
@@ -165,6 +166,13 @@ def _runs(values: flags.FlagValues) -> Iterator[_Run]:
         seeds = [int(seed) for seed in values.seeds]
     except ValueError as error:
         raise errors.InputError(f"--learning_rates and --seeds are numbers: {error}.") from error
+    if not all(0 < rate < math.inf for rate in map(float, rates)):
+        raise errors.InputError(f"--learning_rates={','.join(rates)}: each must be above 0.")
+    if not all(seed >= 0 for seed in seeds):
+        raise errors.InputError(f"--seeds={','.join(values.seeds)}: each must be 0 or more.")
+    for name, each in (("sizes", values.sizes), ("learning_rates", rates), ("seeds", seeds)):
+        if not each or len(set(each)) < len(each):
+            raise errors.InputError(f"--{name} must name at least one, and each once.")
     for size in values.sizes:
         for folder in folders:
             for rate in rates:

@@ -6,7 +6,8 @@ import pathlib
 
 from absl import flags
 
-from eiw import errors, model_rows, pipeline, remote_object, rows, task_pipeline, vocab
+from eiw import atomic, errors, model_rows, pipeline, remote_object, rows, task_pipeline, vocab
+from eiw.coding import array_folder
 from eiw.commands import gin_flags
 from eiw.commands.train import Settings
 from eiw.training import checkpoint, hosts
@@ -58,6 +59,8 @@ def _train_on_tokens(
             f"--export_m1 is for models of bytes, and {folder} has {tokens.train.vocab_size:,} "
             "codes: give the tokens of the compressor `bytes`."
         )
+    if values.export_m1 is not None:
+        _refuse_export_over_another(pathlib.Path(values.export_m1), output)
     _save_first_config(output, config)
     if values.export_m1 is None:
         outcome = pipeline.train_m2(output, run, tokens, stride)
@@ -78,6 +81,14 @@ def _train_on_task(
     _save_first_config(output, config)
     eval_bytes = settings.eval_bytes
     return task_pipeline.train(output, run, reader, task, output.name, eval_bytes, prepared)
+
+
+def _refuse_export_over_another(export_m1: pathlib.Path, output: pathlib.Path) -> None:
+    """The exported M1 will replace its folder: a run's own, or another's, would be lost."""
+    if export_m1.resolve() == output.resolve():
+        raise errors.InputError("--export_m1 and --output are one folder: give M1 its own.")
+    # Not its config.json: every run has one.
+    atomic.check_replaceable(export_m1, array_folder.ARRAYS_NAME)
 
 
 def _save_first_config(output: pathlib.Path, config: str) -> None:

@@ -23,7 +23,7 @@ from eiw.data import permutation
 
 SPLITS = ("train", "validation", "test")
 
-_HEADER_NAME = "corpus.json"
+HEADER_NAME = "corpus.json"
 _VERSION = 1
 # Documents are joined up to this many bytes before they are hashed and written.
 _BUFFER_BYTES = 1 << 20
@@ -115,7 +115,7 @@ def write_corpus(
       ValueError: a document names an unknown split.
     """
     folder = pathlib.Path(folder)
-    with atomic.replace_folder(folder, _HEADER_NAME) as temporary:
+    with atomic.replace_folder(folder, HEADER_NAME) as temporary:
         with contextlib.ExitStack() as stack:
             writers = {
                 split: stack.enter_context(_SplitWriter(temporary / f"{split}.bytes"))
@@ -152,7 +152,7 @@ def write_corpus(
             "sha256": whole.hexdigest(),
             "splits": facts,
         }
-        (temporary / _HEADER_NAME).write_text(json.dumps(description, indent=1) + "\n")
+        (temporary / HEADER_NAME).write_text(json.dumps(description, indent=1) + "\n")
     return open_corpus(folder)
 
 
@@ -164,14 +164,14 @@ def open_corpus(folder: str | os.PathLike) -> Corpus:
     """
     folder = pathlib.Path(folder)
     try:
-        facts = json.loads((folder / _HEADER_NAME).read_text())
+        facts = json.loads((folder / HEADER_NAME).read_text())
         if facts["version"] != _VERSION:
             raise errors.ArtefactError(
                 f"{folder} holds a corpus of version {facts['version']}, this eiw reads "
                 f"{_VERSION}: write it again."
             )
         return Corpus(folder, facts)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise errors.ArtefactError(f"{folder} holds no corpus: {error.filename} is missing.") from (
             error
         )

@@ -118,7 +118,12 @@ def matching_files(pattern: str) -> list[pathlib.Path]:
     expanded = os.path.expanduser(pattern)  # noqa: PTH111, a pattern is no path
     # glob's own order is the file system's.
     paths = sorted(pathlib.Path(name) for name in glob.glob(expanded, recursive=True))  # noqa: PTH207
+    folders = [path for path in paths if path.is_dir()]
     paths = [path for path in paths if path.is_file()]
+    if folders and not paths:
+        raise errors.InputError(
+            f"{folders[0]} is a folder: give a glob of its files, '{folders[0]}/*.txt'."
+        )
     if not paths:
         raise errors.InputError(f"No file matches {pattern!r}: check the path or the glob.")
     return paths

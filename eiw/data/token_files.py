@@ -179,7 +179,7 @@ def open_tokens(folder: str | os.PathLike, *, expect_fingerprint: str | None = N
                 f"{_VERSION}: write them again."
             )
         tokens = TokenFile(folder, facts)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise errors.ArtefactError(f"{folder} holds no tokens: {error.filename} is missing.") from (
             error
         )

@@ -123,6 +123,8 @@ def test_documents_scores_make_tests_and_columns(tmp_path, make_row):
     assert "- **Other**: Other and Bytes: These scores are of different documents" in markdown
     assert "None kept**" not in markdown
     assert "Against Bytes" in page.text and tested.partition(": ")[2] in page.text
+    html = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "<code>eiw evaluate compare</code>" in html and "`" not in page.text
     lines = [line.split(" | ") for line in markdown.splitlines() if line.startswith("| ")]
     table = {cells[0].removeprefix("| "): cells for cells in lines}
     assert table["method"][3:5] == ["bits/byte, stride 4", "paper's bits/byte"]

@@ -91,6 +91,17 @@ def test_newest_row_of_a_run_counts_and_methods_keep_their_order(make_row):
     assert tables.current_rows([old, longer]) == [old, longer]
 
 
+def test_runs_that_differ_in_what_rows_do_not_tell_both_count(make_row):
+    """As those of two optimizers at one learning rate."""
+    runs = [make_row(run=name, bits_per_byte=bits) for name, bits in (("a", 2.0), ("b", 2.5))]
+    assert tables.current_rows(runs) == runs
+    headers, body = tables.table_cells(runs)
+    assert [cells[headers.index("run")] for cells in body] == ["a", "b"]
+    again = dataclasses.replace(runs[0], seconds=runs[0].seconds + 1)
+    assert tables.current_rows([*runs, again]) == [again, runs[1]]
+    assert "run" not in tables.table_cells(runs[:1])[0]
+
+
 def test_rows_of_a_sweep_are_told_apart_and_the_best_rate_is_tuned(make_row):
     rates = {0.5: 2.0, 1.0: 1.9, 2.0: 2.1}
     rows = [

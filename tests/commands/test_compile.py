@@ -105,3 +105,29 @@ def test_compressing_text_beside_itself_does_not_delete_it(capsys, tmp_path):
     assert status == 1
     assert "train holds files of something else" in capsys.readouterr().err
     assert (tmp_path / "train" / "book.txt").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(capsys, text, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    # Told before the text is looked for.
+    method = ("--gin_file=methods/static_ac_v256.gin", "--text=no/such")
+    status, _, err = eiw_compile(capsys, tmp_path, *method)
+    assert status == 1
+    assert "holds files of something else" in err
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_compressor_is_made_again_in_its_folder(capsys, tmp_path):
+    for method in ("bytes", "gzip_v256"):
+        folder = tmp_path / "made"
+        status, _, err = eiw_compile(capsys, folder, f"--gin_file=methods/{method}.gin")
+        assert status == 0, err
+        assert compressors.load(folder).name == method
+
+
+def test_an_export_makes_nothing_and_says_so(capsys, m1, tmp_path):
+    status, _, err = eiw_compile(
+        capsys, tmp_path / "out", "--compressor=any", "--export=rwkv", "--m1", m1
+    )
+    assert status == 1
+    assert "--m1 has no meaning with --compressor" in err

@@ -128,6 +128,8 @@ def test_fresh_starts_the_rows_anew(capsys, text, tmp_path):
         (["--text", "no/such/*.txt"], "No file matches"),
         (["--gin_file", "runs/nosuch.gin"], "nosuch.gin"),
         (["--gin.smoke.Settings.eval_byte=1"], "eval_byte"),
+        (["--gin.smoke.Settings.eval_bytes=0"], "eval_bytes is 0: give a whole number >= 1"),
+        (["--gin.smoke.Settings.stride=33"], "The stride is 33: give 1 to 32"),
         (["--gin.recipe.AC.token_bits=8"], "recipe.AC.token_bits. Did you mean recipes"),
     ],
 )
@@ -136,3 +138,12 @@ def test_bad_input_is_one_line(capsys, text, tmp_path, arguments, words):
     assert status == 1
     assert words in err.splitlines()[-1]
     assert "Traceback" not in err
+
+
+def test_no_recipes_are_no_job(capsys, text, tmp_path):
+    quick = [setting for setting in QUICK if "recipes" not in setting]
+    none = "--gin.smoke.Settings.recipes=[]"
+    status, _, err = smoke(capsys, text, tmp_path / "run", none, quick=quick)
+    assert status == 1
+    assert "recipes is empty" in err
+    assert not (tmp_path / "run").exists()

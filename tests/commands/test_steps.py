@@ -105,3 +105,20 @@ def test_a_folder_without_tokens_is_named(capsys, tmp_path):
     assert status == 1
     assert "holds no tokens" in capsys.readouterr().err
     assert not (tmp_path / "m2").exists()
+
+
+def test_compress_leaves_other_folders_alone(capsys, tmp_path):
+    raw_bytes.RawBytes().save(tmp_path / "bytes")
+    (tmp_path / "text.txt").write_text("text\n" * 100_000)
+    mine = tmp_path / "out" / "train" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    command = ["compress", "--compressor", tmp_path / "bytes", "--output", tmp_path / "out"]
+    for text, words in (
+        (tmp_path / "text.txt", "train holds files of something else"),
+        (tmp_path / "none.txt", "No file matches"),
+    ):
+        assert main.main([str(each) for each in (*command, "--text", text)]) == 1
+        assert words in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["train"]

@@ -137,6 +137,12 @@ def test_a_signal_to_the_sweep_lets_its_run_save(tokens):
     [
         (["--tokens=no/such/*"], "No folder matches"),
         (["--learning_rates=fast"], "fast"),
+        (["--learning_rates=1,-1"], "each must be above 0"),
+        (["--learning_rates=nan"], "each must be above 0"),
+        (["--learning_rates=1,1.0"], "--learning_rates must name at least one, and each once"),
+        (["--seeds=0,-1"], "each must be 0 or more"),
+        (["--seeds="], "--seeds must name at least one"),
+        (["--sizes="], "--sizes must name at least one"),
         (["--sizes=mini,4m"], "sizes/4m.gin"),
         (["--gin.loop.TrainConfig.step=1"], "step"),
         (["--tokens=to*/*"], "2 folders are called bytes"),

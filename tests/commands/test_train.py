@@ -63,6 +63,19 @@ def test_a_model_of_codes_is_no_m1(capsys, tmp_path, dictionary):
     assert not (tmp_path / "m1").exists()
 
 
+@pytest.mark.parametrize("place", ["run", "other"])
+def test_an_m1_takes_no_runs_place(capsys, tmp_path, place):
+    tokens = write(tmp_path / "tokens", RawBytes())
+    kept = tmp_path / "other" / "config.json"
+    kept.parent.mkdir()
+    kept.write_text("{}")
+    status, _, err = eiw_train(capsys, tokens, tmp_path / "run", f"--export_m1={tmp_path / place}")
+    assert status == 1
+    assert ("are one folder" if place == "run" else "other holds files of something else") in err
+    assert kept.read_text() == "{}"
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_saved_configuration_is_of_what_was_run(capsys, tmp_path):
     tokens, run = write(tmp_path / "tokens", RawBytes()), tmp_path / "run"
     config = run / "config.gin"

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -74,11 +75,19 @@ def _no_json(folder):
     (folder / "corpus.json").write_text('{"version": 1')
 
 
+def _file_in_its_place(folder):
+    shutil.rmtree(folder)
+    folder.touch()
+
+
 def _missing(folder):
     (folder / "test.bytes").unlink()
 
 
-@pytest.mark.parametrize("damage", [_truncate, _cut_offsets, _other_version, _no_json, _missing])
+@pytest.mark.parametrize(
+    "damage",
+    [_truncate, _cut_offsets, _other_version, _no_json, _missing, _file_in_its_place],
+)
 def test_damage_is_refused_in_one_line(tmp_path, damage):
     corpus.write_corpus(tmp_path / "c", DOCUMENTS)
     damage(tmp_path / "c")

@@ -107,6 +107,13 @@ def test_bad_input_is_one_line_that_names_the_place(tmp_path, name, data, messag
     assert "\n" not in str(error.value)
 
 
+def test_a_folder_is_no_text(tmp_path):
+    with pytest.raises(
+        errors.InputError, match=r"is a folder: give a glob of its files, '.*/\*\.txt'"
+    ):
+        texts(tmp_path)
+
+
 def test_documents_without_splits_may_be_few(tmp_path):
     (tmp_path / "a.txt").write_text("all there is")
     assert list(text_files.documents(str(tmp_path / "*.txt"))) == [b"all there is"]

@@ -87,6 +87,11 @@ def _cut(name):
     return cut
 
 
+def _file_in_its_place(folder):
+    shutil.rmtree(folder)
+    folder.touch()
+
+
 def _drop(name):
     return lambda folder: (folder / name).unlink()
 
@@ -100,6 +105,7 @@ def _drop(name):
         (_drop("byte_counts.npy"), "byte_counts.npy is missing"),
         (_drop("tokens.json"), "holds no tokens"),
         (shutil.rmtree, "holds no tokens"),
+        (_file_in_its_place, "holds no tokens"),
         (_edit(version=1), "version 1"),
         (_edit(dtype="nonsense"), "damaged"),
         (_edit(documents=3), "cut short"),

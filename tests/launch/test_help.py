@@ -87,3 +87,35 @@ def test_a_tpu_slice_is_made_filled_started_and_deleted():
     assert "--spot" in lines[0]
     assert all("--worker=all" in line for line in lines[2:7])
     assert "--distributed" in lines[6]
+
+
+@pytest.mark.parametrize(
+    ("command", "method", "words"),
+    [
+        (("beam.sh",), "", "beam.sh: give --tasks and --output_cache_dir"),
+        (("compression_table.sh", "m1", "corpus"), "", "compression_table.sh: give M1, CORPUS and"),
+        (("compression_table.sh", "m1", "corpus", "out"), "ac_v257", "no method ac_v257"),
+        (("m1_for_windows.sh", "text"), "", "m1_for_windows.sh: give TEXT and OUTPUT"),
+        (("sweep.sh",), "", "sweep.sh: give --tokens and --output"),
+    ],
+    ids=str,
+)
+def test_missing_arguments_are_no_success(command, method, words, tmp_path, monkeypatch):
+    monkeypatch.setenv("METHODS", method)
+    done = subprocess.run(
+        ["bash", str(LAUNCH / command[0]), *command[1:]],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert words in done.stderr and done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_may_be_spelt_as_eiw_spells_it():
+    """Else it would begin to install, or to train."""
+    command = ["bash", str(LAUNCH / "gpu.sh"), "--dry_run", "--hosts=a,b", "--tokens=x"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "dry" not in done.stdout and done.stdout.count("\n") == 2
