@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from absl import flags
 
-from eiw import errors
+from eiw import errors, garbage
 
 # Each is a module of eiw.commands, imported only when it is called: `eiw --help` stays quick.
 COMMANDS = {
@@ -73,7 +73,8 @@ def _main(argv: list[str]) -> int:
 
 
 def _run(name: str, argv: Sequence[str]) -> int:
-    command = importlib.import_module(f"eiw.commands.{name}")
+    with garbage.kept():
+        command = importlib.import_module(f"eiw.commands.{name}")
     values = flags.FlagValues()
     flags.DEFINE_boolean("debug", False, "Show the traceback of an error.", flag_values=values)
     command.define_flags(values)

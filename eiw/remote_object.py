@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from multiprocessing import connection
 from typing import Any
 
+from eiw import garbage
+
 
 class RemoteObject:
     """Calls an object's methods in another process, one after the other in the order of asking.
@@ -137,13 +139,10 @@ def _serve(
 
 def _make(factory: str, arguments: tuple[Any, ...]) -> Any:
     module, _, name = factory.partition(":")
-    # Imports bring a million objects that stay: no need to look for garbage among them.
-    gc.disable()
-    try:
+    with garbage.kept():
         make = getattr(importlib.import_module(module), name)
+        # What was imported stays.
         gc.freeze()
-    finally:
-        gc.enable()
     return make(*arguments)
 
 

@@ -25,7 +25,7 @@ import typing
 
 from absl import flags
 
-from eiw import errors, remote_object
+from eiw import errors, garbage, remote_object
 from eiw.commands import gin_flags, task_flags
 
 if typing.TYPE_CHECKING:
@@ -114,7 +114,9 @@ def run(values: flags.FlagValues) -> None:
         if values.task is not None:
             # Importing TensorFlow takes as long as importing JAX and compiling: side by side.
             reader = stack.enter_context(_task_reader(values))
-        importlib.import_module("eiw.commands.train_jobs").train(values, reader)
+        with garbage.kept():
+            jobs = importlib.import_module("eiw.commands.train_jobs")
+        jobs.train(values, reader)
 
 
 def _task_reader(values: flags.FlagValues) -> remote_object.RemoteObject:

@@ -7,8 +7,6 @@ written by other people than what it was trained on.
 """
 
 import ast
-import contextlib
-import gc
 import importlib.util
 import inspect
 import logging
@@ -17,7 +15,7 @@ import sysconfig
 import warnings
 from collections.abc import Iterable, Iterator
 
-from eiw import errors, progress
+from eiw import errors, garbage, progress
 
 # Only packages that `pip install eiw` brings along, directly or through another one: with a
 # package that one machine happens to have, no two machines would agree on the corpus.
@@ -140,25 +138,13 @@ def _texts_of_file(path: pathlib.Path) -> list[str] | None:
         with warnings.catch_warnings():
             # Invalid escapes in other people's strings.
             warnings.simplefilter("ignore")
-            with _no_garbage_collection():
+            with garbage.kept():
                 tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
         return None
     texts = (inspect.cleandoc(text) for text in _strings(tree.body) if len(text) >= MIN_CHARACTERS)
     # A lone surrogate cannot be written as UTF-8: such a string is no prose.
     return [text for text in texts if len(text) >= MIN_CHARACTERS and _is_utf8(text)]
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """A syntax tree is very many live objects: collecting among them takes a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _strings(body: list[ast.stmt]) -> Iterator[str]:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from eiw import garbage
+
 
 def median_seconds(
     works: Sequence[Callable[[], Any]], rounds: int, advance: Callable[[int], object]
@@ -35,13 +37,10 @@ def median_seconds(
 
 def _cpu_seconds(work: Callable[[], Any]) -> float:
     gc.collect()
-    gc.disable()
-    try:
+    with garbage.kept():
         started = time.process_time()
         result = work()
         elapsed = time.process_time() - started
-    finally:
-        gc.enable()
     del result
     # A clock of coarse steps may see nothing of a tiny text.
     return max(elapsed, 1e-9)
