@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import importlib.metadata
 import io
 import os
 import re
@@ -63,6 +64,9 @@ def _main(argv: list[str]) -> int:
     if not argv or argv[0] in ("--help", "-h", "help"):
         print(_usage())
         return 0 if argv else 2
+    if argv[0] == "--version":
+        print(f"eiw {importlib.metadata.version('eiw')}")
+        return 0
     name = argv.pop(0)
     if name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, n=1)
@@ -190,7 +194,7 @@ def _usage() -> str:
         [
             "eiw: language models over neurally compressed text",
             "",
-            "Usage: eiw COMMAND [flags]; each command has --help.",
+            "Usage: eiw COMMAND [flags]; each command has --help. eiw --version tells its version.",
             "",
             *lines,
         ]

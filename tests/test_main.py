@@ -3,6 +3,7 @@
 import importlib
 import io
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -16,6 +17,11 @@ def run(capsys, *argv):
     status = main.main(argv)
     captured = capsys.readouterr()
     return status, captured.out, captured.err
+
+
+def test_the_version_is_the_packages(capsys):
+    assert main.main(["--version"]) == 0
+    assert re.fullmatch(r"eiw \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
 def test_help_lists_every_command(capsys):

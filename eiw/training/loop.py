@@ -89,6 +89,11 @@ class TrainConfig:
                 raise errors.InputError(
                     f"TrainConfig.{name} is {number!r}: give a whole number >= {least}."
                 )
+        limit = self.max_seconds
+        if limit is not None and not (isinstance(limit, int | float) and limit >= 0):
+            raise errors.InputError(
+                f"TrainConfig.max_seconds is {limit!r}: give seconds, or None for no limit."
+            )
         if isinstance(self.optimizer, type):
             name = self.optimizer.__name__
             raise errors.InputError(

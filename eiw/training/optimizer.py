@@ -6,6 +6,8 @@ layers are stacked in one array, and Adafactor's norms are those of ONE layer.
 """
 
 import dataclasses
+import math
+import sys
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -48,6 +50,29 @@ class _AdafactorState(NamedTuple):
     moments: Any
 
 
+# Settings of which 0 makes no sense either.
+_ABOVE_ZERO = ("learning_rate", "warmup_steps")
+
+
+class _Settings:
+    """What all optimizers' settings have in common: they are numbers, and none is negative."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            number = getattr(self, field.name)
+            if number is None and field.default is None:
+                continue
+            is_real = isinstance(field.default, float)
+            is_number = isinstance(number, int | float if is_real else int)
+            least = 0 if field.name not in _ABOVE_ZERO else sys.float_info.min if is_real else 1
+            if not is_number or not least <= number < math.inf:
+                kind = "number" if is_real else "whole number"
+                bound = "above 0" if least else ">= 0"
+                raise errors.InputError(
+                    f"{type(self).__name__}.{field.name} is {number!r}: give a {kind} {bound}."
+                )
+
+
 def rsqrt_schedule(base: float = 1.0, warmup_steps: int = 10_000) -> optax.Schedule:
     """`base / sqrt(max(step, warmup_steps))`: constant first, no ramp (the paper, section 3.2)."""
     if warmup_steps < 1:
@@ -60,7 +85,7 @@ def rsqrt_schedule(base: float = 1.0, warmup_steps: int = 10_000) -> optax.Sched
 
 
 @dataclasses.dataclass(frozen=True)
-class AdamW:
+class AdamW(_Settings):
     """AdamW with clipped gradients and a linear warm-up.
 
     Attributes:
@@ -71,6 +96,9 @@ class AdamW:
       b2: decay of the second moment.
       weight_decay: decoupled decay, for matrices only (not for norm scales and biases).
       clip_norm: largest global norm of a gradient.
+
+    Raises:
+      InputError: a number that makes no sense.
     """
 
     learning_rate: float = 1e-3
@@ -83,8 +111,6 @@ class AdamW:
 
     def __call__(self, axes: Any) -> optax.GradientTransformation:
         """The optimizer of parameters with these logical axes."""
-        if self.warmup_steps < 1:
-            raise errors.InputError(f"AdamW.warmup_steps is {self.warmup_steps}: give 1 or more.")
         if self.decay_steps is None:
             schedule = optax.linear_schedule(0.0, self.learning_rate, self.warmup_steps)
         else:
@@ -108,7 +134,7 @@ class AdamW:
 
 
 @dataclasses.dataclass(frozen=True)
-class Adafactor:
+class Adafactor(_Settings):
     """Adafactor (Shazeer and Stern 2018) with T5X's defaults, without momentum.
 
     The learning rate is relative to each parameter's root mean square. Second moments of matrices
@@ -123,6 +149,9 @@ class Adafactor:
       min_dim_to_factor: matrices with a smaller side keep the full second moment.
       moment_epsilon: added to squared gradients.
       scale_epsilon: least root mean square that a parameter counts with.
+
+    Raises:
+      InputError: a number that makes no sense.
     """
 
     learning_rate: float = 1.0

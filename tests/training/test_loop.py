@@ -179,6 +179,8 @@ def test_unusable_settings_and_folders(tmp_path):
             loop.TrainConfig(**({"steps": 1} | {name: number}))
     with pytest.raises(errors.InputError, match=r"is a class: @optimizer\.AdamW\(\) makes one"):
         loop.TrainConfig(steps=1, optimizer=optimizer.AdamW)
+    with pytest.raises(errors.InputError, match=r"max_seconds is -3: give seconds, or None"):
+        loop.TrainConfig(steps=1, max_seconds=-3)
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.InputError, match="a file stands in the way"):
         train(tmp_path / "file")

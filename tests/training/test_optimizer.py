@@ -103,6 +103,28 @@ def test_rsqrt_schedule_is_constant_then_falls():
         optimizer.rsqrt_schedule(warmup_steps=0)
 
 
+@pytest.mark.parametrize(
+    ("factory", "name", "number", "words"),
+    [
+        (optimizer.Adafactor, "learning_rate", -1.0, "give a number above 0"),
+        (optimizer.Adafactor, "learning_rate", float("nan"), "give a number above 0"),
+        (optimizer.Adafactor, "warmup_steps", 0, "give a whole number above 0"),
+        (optimizer.Adafactor, "min_dim_to_factor", 1.5, "give a whole number >= 0"),
+        (optimizer.AdamW, "learning_rate", "fast", "give a number above 0"),
+        (optimizer.AdamW, "decay_steps", -1, "give a whole number >= 0"),
+        (optimizer.AdamW, "weight_decay", float("inf"), "give a number >= 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(factory, name, number, words):
+    with pytest.raises(errors.InputError) as caught:
+        factory(**{name: number})
+    assert str(caught.value) == f"{factory.__name__}.{name} is {number!r}: {words}."
+
+
+def test_settings_without_effect_are_none_that_make_no_sense():
+    optimizer.AdamW(learning_rate=1, weight_decay=0, decay_steps=None)
+
+
 def test_adamw_warms_up_and_decays_matrices_only():
     params = {"w": jnp.ones((2, 3)), "scale": jnp.ones((3, 2))}
     axes = {"w": MATRIX, "scale": ("layers", "embed")}
