@@ -17,6 +17,7 @@ import os
 import pathlib
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,8 @@ from eiw.training import hosts, state
 
 _FORMAT_VERSION = 1
 _NAME = re.compile(r"step_(\d{8,})")
+# Longer than any thread of a save that has failed should last.
+_THREAD_SECONDS = 10.0
 # How the library below Orbax says what the system answered.
 _OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 # Fields that change how a network is computed, not which network it is.
@@ -267,6 +270,11 @@ def _write_arrays(folder: pathlib.Path, arrays: Any) -> None:
             # Absolute: Orbax takes no relative paths.
             checkpointer.save(folder.absolute(), arrays)
     except ValueError as error:
+        # Its other threads go on for a moment, and log what they meet.
+        for thread in threading.enumerate():
+            if type(thread).__module__.startswith("orbax."):
+                # Their own `join` raises what they met.
+                threading.Thread.join(thread, _THREAD_SECONDS)
         if code := _OS_ERROR.search(str(error)):
             raise OSError(int(code[1]), os.strerror(int(code[1])), str(folder)) from error
         raise

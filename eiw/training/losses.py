@@ -175,13 +175,13 @@ def _chunk_loss(
     dtype = _sum_dtype(hidden_BCD)
     logits_BCV = jnp.einsum("bcd,dv->bcv", hidden_BCD, kernel_DV, preferred_element_type=dtype)
     logits_BCV = jnp.where(_ids(logits_BCV) < vocab_size, logits_BCV, -jnp.inf)
-    # A comparison, where a gather would cross shards if the mesh cuts the vocabulary.
-    picked_BCV = jnp.where(_ids(logits_BCV) == targets_BC[..., None], logits_BCV, 0)
+    # A gather, which stays within shards where the mesh cuts the vocabulary.
+    picked_BC = jnp.take_along_axis(logits_BCV, targets_BC[..., None], axis=-1)[..., 0]
     max_BC = jnp.max(logits_BCV, axis=-1)
     exp_BCV = jnp.exp(logits_BCV - max_BC[..., None])
     total_BC = jnp.sum(exp_BCV, axis=-1)
     log_z_BC = jnp.log(total_BC) + max_BC
-    nats_BC = log_z_BC - jnp.sum(picked_BCV, axis=-1)
+    nats_BC = log_z_BC - picked_BC
     sums = LossSums(
         nats=jnp.sum(weights_BC * nats_BC),
         z_loss=jnp.sum(weights_BC * z_loss * jnp.square(log_z_BC)),
