@@ -20,7 +20,7 @@ _EPSILON = 1e-6
 
 @jax.custom_vjp
 def _product(x: jax.Array, kernel_IO: jax.Array) -> jax.Array:
-    """x @ kernel_IO; x is [..., I]. Its backward pass is made for CPUs, and no worse elsewhere."""
+    """x @ kernel_IO; x is [..., I]. Only the backward pass differs from autodiff's, on CPU."""
     return x @ kernel_IO
 
 
