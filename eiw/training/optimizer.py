@@ -7,7 +7,6 @@ layers are stacked in one array, and Adafactor's norms are those of ONE layer.
 
 import dataclasses
 import math
-import sys
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -62,12 +61,11 @@ class _Settings:
             number = getattr(self, field.name)
             if number is None and field.default is None:
                 continue
-            is_real = isinstance(field.default, float)
+            is_real, is_positive = isinstance(field.default, float), field.name in _ABOVE_ZERO
             is_number = isinstance(number, int | float if is_real else int)
-            least = 0 if field.name not in _ABOVE_ZERO else sys.float_info.min if is_real else 1
-            if not is_number or not least <= number < math.inf:
+            if not is_number or not 0 <= number < math.inf or (is_positive and number == 0):
                 kind = "number" if is_real else "whole number"
-                bound = "above 0" if least else ">= 0"
+                bound = "above 0" if is_positive else ">= 0"
                 raise errors.InputError(
                     f"{type(self).__name__}.{field.name} is {number!r}: give a {kind} {bound}."
                 )

@@ -62,7 +62,7 @@ def test_code_that_a_kernel_calls_is_looked_at_too(tmp_path, imported, called):
         (folder / "__init__.py").touch()
     shutil.copy(jit.__file__, package)
     (package / "caller.py").write_text(
-        "from eiw.coding import callee, jit\n@jit.jit\ndef call(x):\n    return callee.helper(x)\n"
+        f"from eiw.coding import jit\n{imported}\n@jit.jit\ndef call(x):\n    return {called}\n"
     )
     program = (
         "from eiw.coding import caller\n"

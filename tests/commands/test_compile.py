@@ -123,11 +123,3 @@ def test_a_compressor_is_made_again_in_its_folder(capsys, tmp_path):
         status, _, err = eiw_compile(capsys, folder, f"--gin_file=methods/{method}.gin")
         assert status == 0, err
         assert compressors.load(folder).name == method
-
-
-def test_an_export_makes_nothing_and_says_so(capsys, m1, tmp_path):
-    status, _, err = eiw_compile(
-        capsys, tmp_path / "out", "--compressor=any", "--export=rwkv", "--m1", m1
-    )
-    assert status == 1
-    assert "--m1 has no meaning with --compressor" in err
