@@ -37,13 +37,13 @@ def replace_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def replace_folder(path: str | os.PathLike, mark: str | None = None) -> Iterator[pathlib.Path]:
+def replace_folder(path: str | os.PathLike, mark: str | None) -> Iterator[pathlib.Path]:
     """Yields a new temporary folder that takes the place of `path` if the block ends well.
 
     Args:
       path: of the folder; where it is a link, what that names is replaced.
       mark: a file that all folders of this kind have. A full folder without it is somebody's, and
-        stays. None for folders inside of one that eiw made.
+        stays. None only for folders that no user names.
 
     Raises:
       InputError: the parent folder cannot be written, or `path` must not be replaced.

@@ -1,11 +1,14 @@
 """Whole or absent: what a failed block leaves, and what a user is told."""
 
 import errno
+import functools
 import os
 
 import pytest
 
 from eiw import atomic, errors
+
+REPLACE_FOLDER = functools.partial(atomic.replace_folder, mark=None)
 
 
 def test_a_file_takes_the_place_of_the_old_one(tmp_path):
@@ -17,7 +20,7 @@ def test_a_file_takes_the_place_of_the_old_one(tmp_path):
     assert [each.name for each in path.parent.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("replace", [atomic.replace_file, atomic.replace_folder])
+@pytest.mark.parametrize("replace", [atomic.replace_file, REPLACE_FOLDER])
 def test_a_failed_block_leaves_the_old_one_alone(tmp_path, replace):
     path = tmp_path / "target"
     with replace(path) as temporary:
@@ -34,7 +37,7 @@ def test_a_failed_block_leaves_the_old_one_alone(tmp_path, replace):
 def test_a_folder_takes_the_place_of_a_full_one(tmp_path):
     path = tmp_path / "folder"
     for name in ("one", "two"):
-        with atomic.replace_folder(path) as temporary:
+        with REPLACE_FOLDER(path) as temporary:
             (temporary / name).touch()
         assert [each.name for each in path.iterdir()] == [name]
 
@@ -75,7 +78,7 @@ def test_the_folder_that_a_link_names_is_replaced(tmp_path):
     (tmp_path / "far" / "folder").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "far" / "folder")
     for name in ("one", "two"):
-        with atomic.replace_folder(tmp_path / "link") as temporary:
+        with REPLACE_FOLDER(tmp_path / "link") as temporary:
             (temporary / name).touch()
         assert [each.name for each in (tmp_path / "far" / "folder").iterdir()] == [name]
     assert (tmp_path / "link").is_symlink()
@@ -112,7 +115,7 @@ def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
             atomic.make_folder(path)
 
 
-@pytest.mark.parametrize("replace", [atomic.replace_file, atomic.replace_folder])
+@pytest.mark.parametrize("replace", [atomic.replace_file, REPLACE_FOLDER])
 def test_a_file_in_the_way_of_what_is_replaced_is_named(tmp_path, replace):
     (tmp_path / "file").touch()
     with (

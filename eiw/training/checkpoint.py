@@ -179,7 +179,8 @@ def _parts(train_state: state.TrainState) -> tuple[Any, dict[str, Any]]:
 def _shared_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """As `atomic.replace_folder`, of which only the first host's takes place."""
     if hosts.is_first():
-        with atomic.replace_folder(folder) as temporary:
+        # No mark: one that is damaged may lack any file.
+        with atomic.replace_folder(folder, mark=None) as temporary:
             hosts.from_first(temporary.name)
             yield temporary
     else:
