@@ -7,3 +7,9 @@ class InputError(Exception):
 
 class ArtefactError(InputError):
     """A saved artefact is missing, damaged, or made by another model, kind or format version."""
+
+
+def check_whole_number(name: str, number: object, least: int = 1) -> None:
+    """Raises InputError unless `number`, the setting `name`, is an int of `least` or more."""
+    if not isinstance(number, int) or number < least:
+        raise InputError(f"{name} is {number!r}: give a whole number >= {least}.")

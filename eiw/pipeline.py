@@ -41,9 +41,7 @@ class ModelRun:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "length"):
-            number = getattr(self, name)
-            if not isinstance(number, int) or number < 1:
-                raise errors.InputError(f"ModelRun.{name} is {number!r}: give a whole number >= 1.")
+            errors.check_whole_number(f"ModelRun.{name}", getattr(self, name))
 
     def on(self, codes: int) -> "ModelRun":
         """The same run with a vocabulary for a compressor of so many codes."""

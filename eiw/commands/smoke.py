@@ -46,10 +46,7 @@ class Settings:
         # Told before anything is made, or deleted to be made anew.
         if not self.recipes:
             raise errors.InputError("smoke.Settings.recipes is empty: name one recipe at least.")
-        if not isinstance(self.eval_bytes, int) or self.eval_bytes < 1:
-            raise errors.InputError(
-                f"smoke.Settings.eval_bytes is {self.eval_bytes!r}: give a whole number >= 1."
-            )
+        errors.check_whole_number("smoke.Settings.eval_bytes", self.eval_bytes)
         for run in (self.m1, self.m2):
             contexts.Contexts(run.length, self.stride)
 

@@ -61,11 +61,7 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         for name in _POSITIVE:
-            size = getattr(self, name)
-            if not isinstance(size, int) or size < 1:
-                raise errors.InputError(
-                    f"DecoderConfig.{name} is {size!r}: give a whole number >= 1."
-                )
+            errors.check_whole_number(f"DecoderConfig.{name}", getattr(self, name))
         # Half of the buckets hold one distance each, the others grow up to the greatest distance.
         if self.relative_buckets < 2 or self.relative_max_distance <= self.relative_buckets // 2:
             raise errors.InputError(

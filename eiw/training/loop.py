@@ -85,10 +85,7 @@ class TrainConfig:
             number = getattr(self, name)
             if name == "microbatches" and number is None:
                 continue
-            if not isinstance(number, int) or number < least:
-                raise errors.InputError(
-                    f"TrainConfig.{name} is {number!r}: give a whole number >= {least}."
-                )
+            errors.check_whole_number(f"TrainConfig.{name}", number, least)
         limit = self.max_seconds
         if limit is not None and not (isinstance(limit, int | float) and limit >= 0):
             raise errors.InputError(
